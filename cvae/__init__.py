@@ -1,0 +1,3 @@
+"""Class-conditional variational autoencoder on MNIST, with ZhuSuan."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,143 @@
+"""Every setting of a run, with its default, unit and valid range."""
+
+import dataclasses
+import math
+from typing import Any, Dict, Optional, Tuple
+
+from cvae.errors import CvaeError, nearest
+
+
+def _setting(default, text, low=None, high=None, choices=None):
+    metadata = {"help": text, "low": low, "high": high, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One run's settings; `config.json` in the run directory holds them all."""
+
+    dataset: str = _setting(
+        "mnist",
+        "mnist (60,000 training images) or mnist-5k (a small offline subset)",
+        choices=("mnist", "mnist-5k"),
+    )
+    validate: bool = _setting(
+        False, "hold out the last sixth of the training images (10,000 of MNIST's)"
+    )
+    n_classes: int = _setting(10, "K, the number of classes", 1, 1000)
+    x_dim: int = _setting(784, "pixels in an image", 1, 10 ** 6)
+    z_dim: int = _setting(40, "d, the dimension of z", 1, 10 ** 4)
+    hidden: Tuple[int, ...] = _setting(
+        (600, 600), "units of the encoder's hidden layers; the decoder's, reversed", 1
+    )
+    activation: str = _setting(
+        "swish", "hidden activation", choices=("relu", "swish", "tanh")
+    )
+    particles: int = _setting(1, "k, samples of z for each image and step", 1, 10 ** 4)
+    path_derivative: bool = _setting(
+        True, "SGVB without the score term of log q, whose mean is zero (Roeder 2017)"
+    )
+    batch_size: int = _setting(256, "images in a step", 1, 10 ** 6)
+    learning_rate: float = _setting(2e-3, "Adam's rate at the start", 1e-12, 1e9)
+    schedule: str = _setting(
+        "cosine", "decay of the rate over the run", choices=("cosine", "constant")
+    )
+    average: float = _setting(
+        0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999
+    )
+    epochs: Optional[float] = _setting(
+        70.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
+    )
+    minutes: Optional[float] = _setting(
+        10.0, "time budget; a run that does not fit gets fewer epochs", 1e-2, 1e6
+    )
+    evaluate_every: int = _setting(5, "epochs between held-out bounds", 1, 10 ** 6)
+    seed: int = _setting(0, "seed of weights, order, binarization and z", 0, 2 ** 31 - 1)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        if self.epochs is None and self.minutes is None:
+            raise CvaeError("the run has no end: give it epochs, minutes or both")
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return the settings as JSON types."""
+        return dict(dataclasses.asdict(self), hidden=list(self.hidden))
+
+    @classmethod
+    def from_dict(cls, values: Dict[str, Any]) -> "Config":
+        """Build a `Config` from JSON types.
+
+        Raises:
+            CvaeError: an unknown name, a wrong type or a value out of range.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in names:
+                raise CvaeError(
+                    "unknown setting {!r}: {}".format(name, nearest(name, names))
+                )
+        values = dict(values)
+        if isinstance(values.get("hidden"), list):
+            values["hidden"] = tuple(values["hidden"])
+        return cls(**values)
+
+
+# A preset is its differences from `Config()`.
+PRESETS = {
+    "default": {},
+    "quick": {"epochs": 14.0, "minutes": 2.5},
+}  # type: Dict[str, Dict[str, Any]]
+
+
+def preset(name: str, **changes: Any) -> Config:
+    """Return the preset `name` with `changes` applied.
+
+    Raises:
+        CvaeError: an unknown preset or setting, or a value out of range.
+    """
+    if name not in PRESETS:
+        raise CvaeError("unknown preset {!r}: {}".format(name, nearest(name, PRESETS)))
+    return Config.from_dict(dict(PRESETS[name], **changes))
+
+
+def _check(field, value):
+    """Raise `CvaeError` unless `value` has the field's type and lies in its range."""
+    meta = field.metadata
+    if field.type is bool:
+        fits = isinstance(value, bool)
+    elif meta["choices"]:
+        fits = value in meta["choices"]
+    elif field.type == Tuple[int, ...]:
+        fits = isinstance(value, tuple) and len(value) > 0
+        fits = fits and all(_in_range(part, int, meta) for part in value)
+    elif value is None:
+        fits = field.type == Optional[float]
+    else:
+        fits = _in_range(value, int if field.type is int else (int, float), meta)
+    if not fits:
+        valid = nearest(value, meta["choices"]) if meta["choices"] else meta["help"]
+        raise CvaeError(
+            "{} cannot be {!r}: {}{}".format(
+                field.name, value, valid, _range_text(meta)
+            )
+        )
+
+
+def _in_range(value, kinds, meta):
+    return (
+        isinstance(value, kinds)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and meta["low"] <= value
+        and (meta["high"] is None or value <= meta["high"])
+    )
+
+
+def _range_text(meta):
+    low, high = meta["low"], meta["high"]
+    if low is None:
+        return ""
+    if high is None:
+        return " ({} or more)".format(low)
+    return " ({} to {})".format(low, high)

@@ -1,0 +1,140 @@
+"""Options that scripts share: the run, the data, and one option for every setting."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from cvae.config import PRESETS, Config
+from cvae.errors import nearest
+
+
+def add_run(parser) -> None:
+    """Add --run, which names the run to work on."""
+    parser.add_argument(
+        "--run", type=Path, metavar="DIR", help="the run; left out, the newest one"
+    )
+
+
+def add_mnist_dir(parser) -> None:
+    """Add --mnist-dir, which says where MNIST lies."""
+    parser.add_argument(
+        "--mnist-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of the four MNIST files; left out, $MNIST_DIR, then data/mnist",
+    )
+
+
+def add_settings(parser) -> None:
+    """Add --preset and one option for each field of `Config`."""
+    parser.add_argument(
+        "--preset", default="default", type=choice(PRESETS), help=", ".join(PRESETS)
+    )
+    for field in dataclasses.fields(Config):
+        name = "--" + field.name.replace("_", "-")
+        if field.type is bool:
+            parser.add_argument(
+                name.replace("--", "--no-") if field.default else name,
+                dest=field.name,
+                action="store_false" if field.default else "store_true",
+                default=argparse.SUPPRESS,
+                help=("without: " if field.default else "") + field.metadata["help"],
+            )
+        else:
+            parser.add_argument(
+                name,
+                type=_parser_of(field),
+                metavar=_metavar(field),
+                default=argparse.SUPPRESS,
+                help="{} (default preset: {})".format(
+                    field.metadata["help"], _shown(field.default)
+                ),
+            )
+
+
+def whole(low: int, high: int):
+    """Return an argparse type: a whole number from `low` to `high`."""
+
+    def parse(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                "{!r} is not a whole number from {} to {}".format(text, low, high)
+            )
+        return value
+
+    return parse
+
+
+def int_list(text):
+    """Argparse type: whole numbers between commas, as a tuple."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "{!r} is not a list of whole numbers like 3,7".format(text)
+        )
+
+
+def given(arguments: argparse.Namespace) -> Dict[str, Any]:
+    """Return the settings that the command line named, name to value."""
+    names = [field.name for field in dataclasses.fields(Config)]
+    return {n: getattr(arguments, n) for n in names if hasattr(arguments, n)}
+
+
+def settings(arguments: argparse.Namespace) -> Dict[str, Any]:
+    """Return the settings that the command line means.
+
+    Who names one end of a run does not mean the preset's other end: --epochs alone
+    lifts the time budget, --minutes alone the number of epochs.
+    """
+    values = given(arguments)
+    for one, other in (("epochs", "minutes"), ("minutes", "epochs")):
+        if one in values and values[one] is not None:
+            values.setdefault(other, None)
+    return values
+
+
+def choice(valid):
+    """Return an argparse type that takes a name of `valid` and suggests the nearest."""
+
+    def parse(text):
+        if text not in valid:
+            raise argparse.ArgumentTypeError(
+                "there is no {!r}: {}".format(text, nearest(text, valid))
+            )
+        return text
+
+    return parse
+
+
+def _parser_of(field):
+    if field.metadata["choices"]:
+        return choice(field.metadata["choices"])
+    if field.type in (int, float):
+        return field.type
+    return _optional_float if field.type == Optional[float] else int_list
+
+
+def _optional_float(text):
+    return None if text == "none" else float(text)
+
+
+# argparse names the type in its message about a bad value.
+_optional_float.__name__ = "number (or none)"
+
+
+def _metavar(field):
+    if field.metadata["choices"]:
+        return "{" + ",".join(field.metadata["choices"]) + "}"
+    return {int: "N", float: "X", Optional[float]: "X"}.get(field.type, "N,N")
+
+
+def _shown(value):
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in value)
+    return "{:g}".format(value) if isinstance(value, float) else value

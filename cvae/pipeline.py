@@ -1,0 +1,121 @@
+"""`make report`: data, training, samples, evaluation and the PDF, in one go."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Optional
+
+from cvae import evaluation, mnist, progress, report, sampling, training
+from cvae.config import Config, preset
+from cvae.errors import CvaeError
+from cvae.mnist import Dataset, MnistUnavailable
+from cvae.run import RUNS, Run
+
+# Seconds that a stage takes at most on two cores, for the time left; training's share
+# is its budget.
+STAGE_SECONDS = {"data": 30, "training": 0, "samples": 10, "evaluation": 60, "PDF": 20}
+PARTICLES = 100
+
+
+def make_report(preset_name: str, output: Path, mnist_dir: Optional[Path]) -> int:
+    """Go from nothing to `output`/report.pdf; return the exit status.
+
+    What an earlier call finished is kept: a stopped training is resumed, a finished
+    one is not repeated.
+
+    Raises:
+        CvaeError: one of the stages cannot be done.
+    """
+    config = preset(preset_name)
+    report.check_typesetter()
+    stages = _Stages(config)
+    stages.begin("data")
+    dataset = load_or_fall_back(mnist_dir)
+    config = preset(preset_name, dataset=dataset.name)
+    run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
+
+    stages.begin("training")
+    status = training.train_and_tell(run, dataset, resume=run.has_checkpoint())
+    if status:
+        print("the report goes on from there, too: make report")
+        return status
+
+    stages.begin("samples")
+    for path in sampling.write_samples(run, None, None, 10, sampling.Style()):
+        print(path)
+
+    stages.begin("evaluation")
+    print(evaluation.table(evaluation.evaluate_run(run, dataset, PARTICLES)))
+
+    stages.begin("PDF")
+    for path in report.build(run, output, dataset):
+        print(path)
+    stages.end()
+    return 0
+
+
+def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
+    """Return MNIST, or where no mirror can be reached and nothing is on disk, mnist-5k.
+
+    The small subset is installed as the extra `offline`, and announced in a box.
+    """
+    try:
+        return mnist.load("mnist", mnist_dir)
+    except MnistUnavailable as error:
+        print(error, file=sys.stderr)
+    print(_box(mnist.note("mnist-5k"), "To train on all of MNIST, see above."))
+    setup = Path(__file__).resolve().parent.parent / "scripts" / "setup_env.py"
+    subprocess.call([sys.executable, str(setup), "--extra", "offline"])
+    return mnist.load("mnist-5k")
+
+
+def open_or_create(path: Path, config: Config) -> Run:
+    """Return the run at `path`, made if it is not there.
+
+    Raises:
+        CvaeError: it is there with other settings.
+    """
+    if not (path / "config.json").exists():
+        return Run.create(path, config)
+    run = Run(path)
+    if run.config != config:
+        raise CvaeError(
+            "{} has other settings than this report's: move it away, or delete it "
+            "with the other runs by `make clean-runs`".format(path)
+        )
+    return run
+
+
+class _Stages:
+    """Announces each stage with the time that is left at most."""
+
+    def __init__(self, config):
+        self._seconds = dict(STAGE_SECONDS, training=60.0 * config.minutes)
+        self._names = list(self._seconds)
+        self._began = time.time()
+
+    def begin(self, name):
+        number = self._names.index(name)
+        left = sum(self._seconds[n] for n in self._names[number:])
+        print(
+            "\n[{}/{}] {} - at most {} minutes left in all".format(
+                number + 1, len(self._names), name, progress.clock(left)
+            ),
+            flush=True,
+        )
+
+    def end(self):
+        print("\ndone in {} minutes".format(progress.clock(time.time() - self._began)))
+
+
+def _run_name(preset_name, dataset):
+    suffix = "" if dataset.name == "mnist" else "-" + dataset.name
+    return "report-{}{}".format(preset_name, suffix)
+
+
+def _box(*lines):
+    text = [piece for line in lines for piece in textwrap.wrap(line, 76)]
+    edge = "+" + "-" * 78 + "+"
+    return "\n".join([edge] + ["| {:76} |".format(piece) for piece in text] + [edge])

@@ -1,0 +1,77 @@
+"""Progress of long work: a bar on a terminal, plain lines in a log."""
+
+import sys
+import time
+from typing import Optional
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Rate, ETA and remarks for work of `total` units, `done` of them done before.
+
+    On a terminal a tqdm bar; elsewhere only what is `note`d, and every half minute
+    a line without control characters.
+    """
+
+    def __init__(self, total: int, done: int = 0, unit: str = "image", label: str = ""):
+        self._stream = sys.stderr
+        self._bar = None  # type: Optional[tqdm]
+        if self._stream.isatty():
+            self._bar = tqdm(
+                total=total,
+                initial=done,
+                unit=unit,
+                unit_scale=True,
+                desc=label or None,
+                dynamic_ncols=True,
+                file=self._stream,
+            )
+        self._label, self._unit = label, unit
+        self._total, self._done, self._began_with = total, done, done
+        self._began = self._spoke = time.time()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self, units: int, total: Optional[int] = None, remark: str = "") -> None:
+        """Count `units` as done; `total` replaces the total where the plan changed."""
+        self._done += units
+        self._total = total or self._total
+        if self._bar is not None:
+            self._bar.total = self._total
+            self._bar.set_postfix_str(remark, refresh=False)
+            self._bar.update(units)
+        elif time.time() - self._spoke > 30.0:
+            self.note("{} {}".format(self.summary(), remark).strip())
+
+    def note(self, line: str) -> None:
+        """Print `line` above the bar."""
+        self._spoke = time.time()
+        if self._bar is not None:
+            self._bar.write(line, file=self._stream)
+        else:
+            print(line, file=self._stream, flush=True)
+
+    def summary(self) -> str:
+        """Return share, rate and time left, e.g. ``40 %, 9,800 images/s, 5:12 left``."""
+        elapsed = max(time.time() - self._began, 1e-9)
+        rate = (self._done - self._began_with) / elapsed
+        left = (self._total - self._done) / rate if rate else 0.0
+        text = "{:.0f} %, {:,.0f} {}s/s, {} left".format(
+            100.0 * self._done / max(self._total, 1), rate, self._unit, clock(left)
+        )
+        return "{}: {}".format(self._label, text) if self._label else text
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as m:ss or h:mm:ss."""
+    minutes, seconds = divmod(int(round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return "{}:{:02d}:{:02d}".format(hours, minutes, seconds)
+    return "{}:{:02d}".format(minutes, seconds)

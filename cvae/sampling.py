@@ -1,0 +1,105 @@
+"""Observing y: generation, the same style across classes, reconstruction."""
+
+from pathlib import Path
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from cvae import figures, files, mnist
+from cvae.errors import CvaeError
+from cvae.inference import Model
+from cvae.run import Run
+
+
+class Style(NamedTuple):
+    """What is drawn: bits or means of x, one z a column or one a sample."""
+
+    binary: bool = False
+    same_style: bool = False
+    seed: int = 0
+
+
+def write_samples(
+    run: Run,
+    grid: Optional[Path],
+    classes: Optional[Sequence[int]],
+    per_class: int,
+    style: Style,
+) -> Tuple[Path, Path]:
+    """Write samples of `run` as a labelled grid and as arrays; return both paths.
+
+    The arrays are `x` `[classes, per_class, x_dim]`, `y` `[classes]` and `seed`.
+
+    Args:
+        grid: the PNG, with the arrays beside it as `.npz`; None for the run's own
+            places.
+        classes: None for all.
+
+    Raises:
+        CvaeError: the run has no such class or no checkpoint, or the disk refuses.
+    """
+    classes = _check_classes(classes, run.config.n_classes)
+    draw = same_style if style.same_style else samples
+    with Model(run.config, run.weights()) as model:
+        images = draw(model, classes, per_class, style.seed)
+    if style.binary:
+        images = draw_bits(images, style.seed)
+    arrays = grid.with_suffix(".npz") if grid else run.samples_path
+    grid = grid or run.figures_dir / "samples.png"
+    figures.sample_grid(grid, images, classes, mnist.note(run.config.dataset))
+    with files.whole_file(arrays) as scratch, scratch.open("wb") as out:
+        np.savez(out, x=images, y=np.array(classes), seed=style.seed)
+    return grid, arrays
+
+
+def samples(
+    model: Model, classes: Sequence[int], per_class: int, seed: int
+) -> np.ndarray:
+    """Generate x for each y: Bernoulli means, float32 `[classes, per_class, x_dim]`.
+
+    z is drawn from the prior and keyed by (`seed`, class), so that a class's samples
+    do not depend on which others are asked for, nor the first ones on how many.
+    """
+    z = [_prior([seed, c], per_class, model.config.z_dim) for c in classes]
+    return _decode_grid(model, classes, np.stack(z))
+
+
+def same_style(
+    model: Model, classes: Sequence[int], columns: int, seed: int
+) -> np.ndarray:
+    """Generate x for each y from one z a column: `[classes, columns, x_dim]` means."""
+    z = _prior([seed], columns, model.config.z_dim)
+    return _decode_grid(model, classes, np.stack([z] * len(classes)))
+
+
+def reconstruct(model: Model, bits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the means `[n, x_dim]` of x at the mean of q(z | x, y), for bits `[n, …]`."""
+    mean, _ = model.encode(bits, labels)
+    return model.decode(labels, mean)
+
+
+def draw_bits(means: np.ndarray, seed: int) -> np.ndarray:
+    """Draw uint8 bits from Bernoulli(`means`), of the same shape."""
+    uniform = np.random.RandomState([seed, 1]).random_sample(means.shape)
+    return (uniform < means).astype(np.uint8)
+
+
+def _check_classes(classes, n_classes):
+    classes = list(range(n_classes)) if classes is None else list(classes)
+    for c in classes:
+        if not 0 <= c < n_classes:
+            raise CvaeError(
+                "there is no class {}: choose from 0 to {}".format(c, n_classes - 1)
+            )
+    return classes
+
+
+def _prior(seed, n, z_dim):
+    return np.random.RandomState(seed).standard_normal((n, z_dim)).astype(np.float32)
+
+
+def _decode_grid(model, classes, z):
+    """Decode z `[classes, n, d]`, row by row of its class."""
+    labels = np.repeat(np.asarray(classes, np.uint8), z.shape[1])
+    means = model.decode(labels, z.reshape(-1, z.shape[2]))
+    return means.reshape(z.shape[:2] + (-1,))

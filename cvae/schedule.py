@@ -1,0 +1,76 @@
+"""How long a run lasts, how its learning rate falls, which images a step sees.
+
+All of it is a function of the step, so that a resumed run repeats it. A time budget
+can shorten the plan on the way; the plan is then part of the checkpoint.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from cvae.config import Config
+
+
+ENDLESS = 10 ** 9  # steps
+
+
+class Plan(NamedTuple):
+    """Progress rises linearly from `progress` at step `start` to 1 at step `end`."""
+
+    start: int
+    progress: float
+    end: int
+
+    def at(self, step: int) -> float:
+        """Return the progress of the run at `step`, 0 to 1."""
+        if step >= self.end:
+            return 1.0
+        share = (step - self.start) / (self.end - self.start)
+        return self.progress + (1.0 - self.progress) * share
+
+
+def full_plan(config: Config, n_images: int) -> Plan:
+    """Return the plan that time does not cut; endless where only time ends it."""
+    if config.epochs is None:
+        return Plan(0, 0.0, ENDLESS)
+    return Plan(0, 0.0, max(1, round(config.epochs * n_images / config.batch_size)))
+
+
+def refit(plan: Plan, step: int, fits: int, goal: int) -> Plan:
+    """Return `plan`, bent at `step` so that it ends within `fits` more steps.
+
+    A plan that fell behind is shortened at once; one that was shortened grows back
+    towards `goal`, the full plan's end, when a fiftieth of what is left is gained.
+    """
+    end = min(goal, step + max(fits, 0))
+    if plan.end <= end <= plan.end + 0.02 * (plan.end - step):
+        return plan
+    return Plan(step, plan.at(step), end)
+
+
+def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
+    """Return Adam's rate for `n_steps` steps from `first`, float32 `[n_steps]`."""
+    if config.schedule == "constant":
+        return np.full(n_steps, config.learning_rate, np.float32)
+    progress = [plan.at(step) for step in range(first, first + n_steps)]
+    cosine = [0.5 * (1.0 + math.cos(math.pi * p)) for p in progress]
+    return np.array([config.learning_rate * c for c in cosine], np.float32)
+
+
+def order(first: int, n_steps: int, n_images: int, config: Config) -> np.ndarray:
+    """Return the images that `n_steps` steps from `first` see, int32 `[n_steps, batch]`.
+
+    The steps read one endless stream of permutations, so that every image is seen
+    once an epoch whatever the batch size; a batch can straddle two epochs.
+    """
+    size = config.batch_size
+    position, last = first * size, (first + n_steps) * size
+    parts = []
+    while position < last:
+        epoch, offset = divmod(position, n_images)
+        seed = [config.seed, epoch]
+        permutation = np.random.RandomState(seed).permutation(n_images)
+        parts.append(permutation[offset : offset + last - position])
+        position += len(parts[-1])
+    return np.concatenate(parts).astype(np.int32).reshape(n_steps, size)

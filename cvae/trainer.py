@@ -1,0 +1,127 @@
+"""The SGVB training graph, and the session that holds its state."""
+
+from typing import Dict
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from cvae import draws, zs
+from cvae.config import Config
+from cvae.mnist import Split
+from cvae.model import build_generator, build_variational
+from cvae.run import AVERAGE, check_arrays
+
+
+class Trainer:
+    """θ and φ under training: Adam on minus the mean bound, weights averaged.
+
+    The images stay in the graph, and a call runs many steps in one `tf.while_loop`:
+    entering TensorFlow once a step would cost a sixth of the rate
+    (`benchmarks/README.md`).
+    """
+
+    def __init__(self, config: Config, train: Split):
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._build(config, train)
+            self._session = tf.Session(graph=self._graph)
+        self._session.run(
+            self._initialize, {self._images: train.images, self._labels: train.labels}
+        )
+
+    def steps(self, first_step: int, order: np.ndarray, rates: np.ndarray):
+        """Take one step for each row of `order`.
+
+        Args:
+            first_step: number of the first step, which keys its draws.
+            order: image numbers, int32 `[steps, batch]`.
+            rates: Adam's learning rate of each step, float32 `[steps]`.
+
+        Returns:
+            The mean bound on log p(x | y) of each step's batch in nats, `[steps]`.
+        """
+        feed = {self._first: first_step, self._order: order, self._rates: rates}
+        return self._session.run(self._bounds, feed)
+
+    def state(self) -> Dict[str, np.ndarray]:
+        """Return everything that training changes: name to array."""
+        return self._session.run(self._variables)
+
+    def averages(self) -> Dict[str, np.ndarray]:
+        """Return the averaged weights by their variables' names."""
+        return self._session.run(self._averages)
+
+    def restore(self, arrays: Dict[str, np.ndarray]) -> None:
+        """Take over a `state()`.
+
+        Raises:
+            CvaeError: the arrays are those of another architecture.
+        """
+        check_arrays(arrays, {n: v.shape.as_list() for n, v in self._variables.items()})
+        for name, variable in self._variables.items():
+            variable.load(arrays[name], self._session)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._session.close()
+
+    def _build(self, config, train):
+        self._images = tf.placeholder(tf.uint8, train.images.shape)
+        self._labels = tf.placeholder(tf.uint8, train.labels.shape)
+        images, labels = (
+            tf.Variable(data, trainable=False, collections=["data"], use_resource=True)
+            for data in (self._images, self._labels)
+        )
+        self._first = tf.placeholder(tf.int64, [])
+        self._order = tf.placeholder(tf.int32, [None, config.batch_size])
+        self._rates = tf.placeholder(tf.float32, [None])
+
+        def one_step(i, bounds):
+            chosen = self._order[i]
+            step = self._first + tf.cast(i, tf.int64)
+            bound, update = _sgvb_step(
+                tf.gather(images, chosen),
+                tf.one_hot(tf.gather(labels, chosen), config.n_classes),
+                step,
+                self._rates[i],
+                config,
+            )
+            with tf.control_dependencies([update]):
+                return i + 1, bounds.write(i, bound)
+
+        n_steps = tf.size(self._rates)
+        _, bounds = tf.while_loop(
+            lambda i, _: i < n_steps,
+            one_step,
+            (0, tf.TensorArray(tf.float32, n_steps)),
+            parallel_iterations=1,
+        )
+        self._bounds = bounds.stack()
+        self._variables = {v.op.name: v for v in tf.global_variables()}
+        self._averages = {
+            v.op.name: self._variables[v.op.name + AVERAGE]
+            for v in tf.trainable_variables()
+        }
+        data = tf.variables_initializer(tf.get_collection("data"))
+        self._initialize = tf.group(data, tf.global_variables_initializer())
+
+
+def _sgvb_step(intensities, y, step, rate, config):
+    """One update of θ and φ: the batch's bound on log p(x | y), and the update."""
+    x = draws.binarize(intensities, draws.key(config.seed, step, "binarization"))
+    posterior_key = draws.key(config.seed, step, "posterior")
+    generator = build_generator(config.batch_size, config, config.particles)
+    variational = build_variational(x, y, posterior_key, config, config.particles)
+    lower_bound = zs.variational.elbo(
+        generator, {"x": x, "y": y}, variational=variational.observe(), axis=0
+    )
+    cost = tf.reduce_mean(lower_bound.sgvb())
+    update = tf.train.AdamOptimizer(rate).minimize(cost)
+    average = tf.train.ExponentialMovingAverage(config.average, num_updates=step)
+    with tf.control_dependencies([update]):
+        update = average.apply(tf.trainable_variables())
+    # The bound is on log p(x, y); log π_y = -log K is not the model's merit.
+    bound = tf.reduce_mean(lower_bound) + np.log(config.n_classes)
+    return bound, update

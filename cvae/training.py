@@ -1,0 +1,291 @@
+"""The training loop: draw, train, evaluate, checkpoint; stop, resume, lose nothing."""
+
+import contextlib
+import json
+import signal
+import time
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from cvae import mnist, schedule
+from cvae.config import Config
+from cvae.errors import CvaeError
+from cvae.inference import Model
+from cvae.mnist import Dataset, Split
+from cvae.progress import Progress, clock
+from cvae.run import Checkpoint, Run
+from cvae.trainer import Trainer
+
+BLOCK = 32  # steps a call: under a second at the default size, so a stop is prompt
+SAVE_SECONDS = 20.0  # at most, between checkpoints
+RESERVE_SECONDS = 2.0  # of a time budget, for the last evaluation and checkpoint
+
+
+class Interrupted(Exception):
+    """Training was asked to stop: its state is saved, `status` is the exit status."""
+
+    def __init__(self, signal_number: int):
+        super().__init__()
+        self.status = 128 + signal_number
+
+
+def train(run: Run, dataset: Dataset, resume: bool = False) -> Dict[str, Any]:
+    """Train `run` by its config on `dataset`, to the end of its plan.
+
+    Writes metrics, TensorBoard events and checkpoints into the run, and returns the
+    last row of the metrics.
+
+    Raises:
+        CvaeError: the bound is no longer finite, or the disk refuses.
+        Interrupted: SIGINT or SIGTERM came.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(run.lock())
+        stopped_by = stack.enter_context(_stop_signals())
+        loop = _Loop(run, dataset, resume, stack)
+        while not loop.finished():
+            loop.advance()
+            if stopped_by and not loop.finished():
+                loop.save()
+                raise Interrupted(stopped_by[0])
+    return run.metrics()[-1]
+
+
+def train_and_tell(run: Run, dataset: Dataset, resume: bool = False) -> int:
+    """Train as `train` does, say what is done and how to go on; return the status."""
+    config = run.config
+    print("run       {}".format(run.path))
+    print(
+        "data      {}: {:,} training images, {:,} test images".format(
+            dataset.name, len(dataset.train.images), len(dataset.test.images)
+        )
+    )
+    if dataset.note:
+        print("note      {}".format(dataset.note))
+    print("settings  {}".format(json.dumps(config.to_dict())))
+    try:
+        last = train(run, dataset, resume)
+    except Interrupted as stop:
+        print(
+            "stopped, nothing is lost; go on with\n"
+            "  python scripts/train.py --resume --run {}".format(run.path)
+        )
+        return stop.status
+    print(
+        "trained   {:.1f} epochs, {:,} steps, {} minutes".format(
+            last["epoch"], last["step"], clock(last["seconds"])
+        )
+    )
+    held_out = splits(dataset, config)[2]
+    print(
+        "bound     {:.3f} nats on the {} images, {:.3f} in the last epoch's "
+        "training".format(last[held_out + "_bound"], held_out, last["train_bound"])
+    )
+    return 0
+
+
+def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
+    """Return the training split, the held-out split and its name in the metrics.
+
+    Held out is the test set, by which nothing is chosen; with `config.validate` it is
+    the last sixth of the training images (MNIST: 10,000), which choose the best
+    checkpoint.
+    """
+    if not config.validate:
+        return dataset.train, dataset.test, "test"
+    images, labels = dataset.train
+    n = len(images) * 5 // 6
+    return Split(images[:n], labels[:n]), Split(images[n:], labels[n:]), "validation"
+
+
+class _State(NamedTuple):
+    """What the loop itself has to remember; JSON in the checkpoint."""
+
+    step: int
+    plan: schedule.Plan
+    seconds: float = 0.0  # of training, over all resumptions
+    bound_sum: float = 0.0  # over the steps since the last row of metrics
+    bound_steps: int = 0
+    best: Optional[float] = None  # held-out bound of the best checkpoint
+
+
+class _Loop:
+    """One process's part of a run."""
+
+    def __init__(self, run, dataset, resume, stack):
+        self._run, self._config = run, run.config
+        train_split, held_out, self._held_out = splits(dataset, run.config)
+        self._bits, self._labels = mnist.binarize(held_out.images), held_out.labels
+        self._n_images = len(train_split.images)
+        self._goal = schedule.full_plan(run.config, self._n_images)
+        self._state = _State(0, self._goal)
+        self._began = self._saved = time.time()
+        self._trainer = stack.enter_context(Trainer(run.config, train_split))
+        if resume:
+            self._restore(run.load_checkpoint())
+        self._model = stack.enter_context(Model(run.config, self._trainer.averages()))
+        self._events = stack.enter_context(_events(run, self._state.step))
+        size = run.config.batch_size
+        self._progress = stack.enter_context(
+            Progress(self._state.plan.end * size, self._state.step * size)
+        )
+        self._seconds_before = self._state.seconds
+        self._pace_from = None  # (step, time) after the first block, which warms up
+        self._row_from = (self._state.step, time.time())
+
+    def finished(self):
+        return self._state.step >= self._state.plan.end
+
+    def advance(self):
+        """Run one block of steps, then whatever is due at the step it reached."""
+        first, plan = self._state.step, self._state.plan
+        n_steps = min(BLOCK, plan.end - first, self._epoch_end(first) - first)
+        order = schedule.order(first, n_steps, self._n_images, self._config)
+        rates = schedule.rates(plan, first, n_steps, self._config)
+        bounds = self._trainer.steps(first, order, rates)
+        self._check_finite(bounds, first)
+        self._state = self._state._replace(
+            step=first + n_steps,
+            seconds=self._seconds_before + time.time() - self._began,
+            bound_sum=sum(map(float, bounds), self._state.bound_sum),
+            bound_steps=self._state.bound_steps + n_steps,
+        )
+        self._keep_to_budget()
+        self._progress.advance(
+            n_steps * self._config.batch_size,
+            self._state.plan.end * self._config.batch_size,
+            "bound {:.2f}".format(np.mean(bounds)),
+        )
+        if self.finished() or self._state.step == self._epoch_end(first):
+            self._end_of_epoch(float(rates[-1]))
+        elif time.time() - self._saved > SAVE_SECONDS:
+            self.save()
+
+    def save(self, best=False):
+        """Write a checkpoint of this very step."""
+        state = self._state._asdict()
+        checkpoint = Checkpoint(self._trainer.state(), dict(state))
+        self._run.save_checkpoint(checkpoint, best)
+        self._saved = time.time()
+
+    def _end_of_epoch(self, rate):
+        """Write a row of metrics, evaluating when it is due, and a checkpoint."""
+        row = self._row(rate)
+        epoch = round(row["epoch"])
+        due = self.finished() or epoch % self._config.evaluate_every == 0
+        best = False
+        if due:
+            self._model.load(self._trainer.averages())
+            held_out = float(self._model.bound(self._bits, self._labels).total.mean())
+            row[self._held_out + "_bound"] = held_out
+            best = self._state.best is None or held_out > self._state.best
+        self._state = self._state._replace(bound_sum=0.0, bound_steps=0)
+        if best and self._config.validate:
+            self._state = self._state._replace(best=held_out)
+        self._run.append_metrics(row)
+        _write_events(self._events, row)
+        self._progress.note(self._line(row))
+        if due or time.time() - self._saved > SAVE_SECONDS:
+            self.save(best and self._config.validate)
+
+    def _row(self, learning_rate):
+        step, now = self._state.step, time.time()
+        from_step, from_time = self._row_from
+        self._row_from = (step, now)
+        n_images = (step - from_step) * self._config.batch_size
+        return {
+            "step": step,
+            "epoch": round(step * self._config.batch_size / self._n_images, 4),
+            "seconds": round(self._state.seconds, 3),
+            "images_per_second": round(n_images / max(now - from_time, 1e-9), 1),
+            "learning_rate": learning_rate,
+            "train_bound": self._state.bound_sum / self._state.bound_steps,
+        }
+
+    def _line(self, row):
+        parts = [
+            "epoch {:6.1f}".format(row["epoch"]),
+            "train {:8.3f}".format(row["train_bound"]),
+        ]
+        name = self._held_out + "_bound"
+        if name in row:
+            parts.append("{} {:8.3f} nats".format(self._held_out, row[name]))
+        return "{}  {}".format("  ".join(parts), self._progress.summary())
+
+    def _epoch_end(self, step):
+        """Return the first step after `step` at which an epoch is complete."""
+        size = self._config.batch_size
+        epoch = step * size // self._n_images + 1
+        return -(-epoch * self._n_images // size)
+
+    def _keep_to_budget(self):
+        """Fit the plan to the minutes that are left, at the pace so far."""
+        now = time.time()
+        if self._config.minutes is None:
+            return
+        if self._pace_from is None:
+            self._pace_from = (self._state.step, now)
+            return
+        from_step, from_time = self._pace_from
+        pace = (now - from_time) / (self._state.step - from_step)
+        left = 60.0 * self._config.minutes - self._state.seconds - RESERVE_SECONDS
+        plan = schedule.refit(
+            self._state.plan, self._state.step, int(left / pace), self._goal.end
+        )
+        self._state = self._state._replace(plan=plan)
+
+    def _check_finite(self, bounds, first):
+        if np.isfinite(bounds).all():
+            return
+        kept = "the last good checkpoint is kept; " if self._run.has_checkpoint() else ""
+        raise CvaeError(
+            "{}: the bound is not finite at step {}; {}train anew with a "
+            "--learning-rate below {:g}".format(
+                self._run.path,
+                first + int(np.argmin(np.isfinite(bounds))),
+                kept,
+                self._config.learning_rate,
+            )
+        )
+
+    def _restore(self, checkpoint):
+        self._trainer.restore(checkpoint.arrays)
+        state = _State(**checkpoint.state)
+        self._state = state._replace(plan=schedule.Plan(*state.plan))
+        self._run.trim_metrics(self._state.step)
+
+
+@contextlib.contextmanager
+def _stop_signals():
+    """Collect SIGINT and SIGTERM in a list instead of dying of them."""
+    received = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(n, lambda n, _: received.append(n)) for n in numbers]
+    try:
+        yield received
+    finally:
+        for number, handler in zip(numbers, previous):
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _events(run, step):
+    """Open a TensorBoard writer; what older files say after `step` is void."""
+    with tf.Graph().as_default():
+        writer = tf.summary.FileWriter(str(run.events_dir))
+    start = tf.SessionLog(status=tf.SessionLog.START)
+    writer.add_session_log(start, step)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def _write_events(writer, row):
+    for name, value in row.items():
+        if name != "step":
+            summary = tf.Summary.Value(tag=name, simple_value=value)
+            writer.add_summary(tf.Summary(value=[summary]), row["step"])
+    writer.flush()
