@@ -25,19 +25,19 @@ class Config:
         False, "hold out the last sixth of the training images (10,000 of MNIST's)"
     )
     n_classes: int = _setting(10, "K, the number of classes", 1, 1000)
-    x_dim: int = _setting(784, "pixels in an image", 1, 10 ** 6)
-    z_dim: int = _setting(40, "d, the dimension of z", 1, 10 ** 4)
+    x_dim: int = _setting(784, "pixels in an image", 1, 10**6)
+    z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
     hidden: Tuple[int, ...] = _setting(
         (600, 600), "units of the encoder's hidden layers; the decoder's, reversed", 1
     )
     activation: str = _setting(
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
     )
-    particles: int = _setting(1, "k, samples of z for each image and step", 1, 10 ** 4)
+    particles: int = _setting(1, "k, samples of z for each image and step", 1, 10**4)
     path_derivative: bool = _setting(
         True, "SGVB without the score term of log q, whose mean is zero (Roeder 2017)"
     )
-    batch_size: int = _setting(256, "images in a step", 1, 10 ** 6)
+    batch_size: int = _setting(256, "images in a step", 1, 10**6)
     learning_rate: float = _setting(2e-3, "Adam's rate at the start", 1e-12, 1e9)
     schedule: str = _setting(
         "cosine", "decay of the rate over the run", choices=("cosine", "constant")
@@ -51,8 +51,8 @@ class Config:
     minutes: Optional[float] = _setting(
         10.0, "time budget; a run that does not fit gets fewer epochs", 1e-2, 1e6
     )
-    evaluate_every: int = _setting(5, "epochs between held-out bounds", 1, 10 ** 6)
-    seed: int = _setting(0, "seed of weights, order, binarization and z", 0, 2 ** 31 - 1)
+    evaluate_every: int = _setting(5, "epochs between held-out bounds", 1, 10**6)
+    seed: int = _setting(0, "of weights, order, binarization and z", 0, 2**31 - 1)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

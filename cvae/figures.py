@@ -115,7 +115,7 @@ def curves(path: Path, metrics: List[Dict[str, Any]], note: str = "") -> None:
     """
     if not metrics:
         raise CvaeError("no metrics to draw: train with `python scripts/train.py`")
-    height, foot = 162.0, _foot(note, WIDTH)
+    height, foot = 152.0, _foot(note, WIDTH)
     figure = _figure(WIDTH, height + foot)
     _write_note(figure, note, WIDTH, height + foot)
     box = (44.0, foot + 28.0, WIDTH - 44.0 - 76.0, height - 28.0 - 30.0)

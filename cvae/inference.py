@@ -57,7 +57,7 @@ class Model:
             variable.load(weights[name], self._session)
 
     def decode(self, labels: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Return the Bernoulli means of x, `[n, x_dim]`, for labels `[n]`, z `[n, d]`."""
+        """Return the means of x, `[n, x_dim]`, for labels `[n]` and z `[n, d]`."""
         feed = {self._labels: labels, self._z: z[None]}
         return self._session.run(self._x_mean, feed)[0]
 
@@ -118,7 +118,7 @@ class Model:
 
         x = tf.cast(self._bits, tf.float32)
         y = tf.one_hot(self._labels, config.n_classes)
-        draw = tf.cast(self._block, tf.int64) * 10 ** 6 + tf.cast(self._chunk, tf.int64)
+        draw = tf.cast(self._block, tf.int64) * 10**6 + tf.cast(self._chunk, tf.int64)
         draw_key = draws.key(config.seed, draw, "evaluation")
         generator = build_generator(tf.size(self._labels), config, self._particles)
         variational = build_variational(x, y, draw_key, config, self._particles)

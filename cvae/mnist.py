@@ -141,7 +141,9 @@ def check_fits(dataset: Dataset, n_classes: int, x_dim: int) -> None:
                 dataset.name, pixels, x_dim
             )
         )
-    classes = 1 + max(int(split.labels.max()) for split in (dataset.train, dataset.test))
+    classes = 1 + max(
+        int(split.labels.max()) for split in (dataset.train, dataset.test)
+    )
     if classes > n_classes:
         raise CvaeError(
             "{} has {} classes, n_classes is {}: make it {} or more".format(

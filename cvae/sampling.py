@@ -73,7 +73,7 @@ def same_style(
 
 
 def reconstruct(model: Model, bits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the means `[n, x_dim]` of x at the mean of q(z | x, y), for bits `[n, …]`."""
+    """Decode the mean of q(z | x, y): means of x for bits, both `[n, x_dim]`."""
     mean, _ = model.encode(bits, labels)
     return model.decode(labels, mean)
 

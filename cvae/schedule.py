@@ -11,8 +11,7 @@ import numpy as np
 
 from cvae.config import Config
 
-
-ENDLESS = 10 ** 9  # steps
+ENDLESS = 10**9  # steps
 
 
 class Plan(NamedTuple):
@@ -59,7 +58,7 @@ def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
 
 
 def order(first: int, n_steps: int, n_images: int, config: Config) -> np.ndarray:
-    """Return the images that `n_steps` steps from `first` see, int32 `[n_steps, batch]`.
+    """Return which images `n_steps` steps from `first` see, int32 `[n_steps, batch]`.
 
     The steps read one endless stream of permutations, so that every image is seen
     once an epoch whatever the batch size; a batch can straddle two epochs.

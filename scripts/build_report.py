@@ -1,0 +1,40 @@
+"""Typeset the report on a run: report.pdf, results.json and figures/.
+
+python scripts/build_report.py
+python scripts/build_report.py --run runs/report-quick --output /tmp/report
+
+The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
+"""
+
+import _env  # noqa: F401  (first: a clear line when the environment is missing)
+
+from pathlib import Path
+
+from cvae import cli, mnist, options, report
+from cvae.run import find
+
+
+def main():
+    """Parse the command line, build the report, and name the files written."""
+    parser = cli.Parser(__doc__)
+    options.add_run(parser)
+    options.add_mnist_dir(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("report"),
+        metavar="DIR",
+        help="where report.pdf, its figures and results.json go",
+    )
+    arguments = parser.parse_args()
+    report.check_typesetter()
+    run = find(arguments.run)
+    dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
+    paths = report.build(run, arguments.output, dataset)
+    for path in paths:
+        print(path)
+    print("{} pages".format(report.page_count(paths[-1].read_bytes())))
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

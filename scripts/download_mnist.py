@@ -1,0 +1,38 @@
+"""Find MNIST on disk or download it, verify it and count it.
+
+    .venv/bin/python scripts/download_mnist.py
+
+Without --mnist-dir and $MNIST_DIR it looks into data/mnist and ../shared/mnist, then
+downloads into data/mnist. It should end with 60,000 training and 10,000 test images.
+"""
+
+import _env  # noqa: F401
+
+import numpy as np
+
+from cvae import mnist
+from cvae.cli import Parser, run_main
+
+
+def main():
+    parser = Parser(__doc__)
+    parser.add_argument(
+        "--mnist-dir",
+        metavar="DIR",
+        help="the only place to look: the four files, gzip or plain; else $MNIST_DIR",
+    )
+    files = mnist.fetch(parser.parse_args().mnist_dir)
+
+    print("MNIST is in {}".format(files[0].path.parent))
+    for file in files:
+        size = file.path.stat().st_size
+        print("  {:<28}{:>12,} bytes  verified".format(file.path.name, size))
+    data = mnist.parse(files)
+    for name, split in (("train", data.train), ("test", data.test)):
+        per_digit = " ".join(str(n) for n in np.bincount(split.labels))
+        count = len(split.images)
+        print("{:<5} {:>7,} images; of digits 0-9: {}".format(name, count, per_digit))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,71 @@
+"""Generate digits of every class: a labelled grid (PNG) and the arrays (.npz).
+
+python scripts/sample.py --per-class 10
+python scripts/sample.py --same-style --per-class 12
+python scripts/sample.py --classes 3,7 --binary --seed 1 --output two.png
+"""
+
+import _env  # noqa: F401  (first: a clear line when the environment is missing)
+
+from pathlib import Path
+
+from cvae import cli, options
+from cvae.run import find
+
+
+def main():
+    """Parse the command line, generate, and name the files written."""
+    arguments = _parser().parse_args()
+    run = find(arguments.run)
+    from cvae import sampling  # TensorFlow, once everything else is right
+
+    style = sampling.Style(arguments.binary, arguments.same_style, arguments.seed)
+    for path in sampling.write_samples(
+        run, arguments.output, arguments.classes, arguments.per_class, style
+    ):
+        print(path)
+
+
+def _parser():
+    parser = cli.Parser(__doc__)
+    options.add_run(parser)
+    parser.add_argument(
+        "--per-class",
+        type=options.whole(1, 1000),
+        default=10,
+        metavar="N",
+        help="samples of each class",
+    )
+    parser.add_argument(
+        "--classes",
+        type=options.int_list,
+        metavar="C,C",
+        help="the classes to generate; left out, all of the run's",
+    )
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--mean", action="store_true", help="Bernoulli means (what is done anyhow)"
+    )
+    kind.add_argument("--binary", action="store_true", help="draws of x instead")
+    parser.add_argument(
+        "--same-style", action="store_true", help="one z a column, for all classes"
+    )
+    parser.add_argument(
+        "--seed",
+        type=options.whole(0, 2**31 - 1),
+        default=0,
+        metavar="N",
+        help="seed of z and x",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="PNG",
+        help="the grid, with the arrays beside it as .npz; left out, samples.png and "
+        "samples.npz in the run",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

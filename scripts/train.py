@@ -1,0 +1,56 @@
+"""Train the class-conditional VAE on MNIST.
+
+python scripts/train.py                          # at most 10 minutes
+python scripts/train.py --preset quick           # at most 3 minutes
+python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
+python scripts/train.py --resume                 # goes on with the newest run
+"""
+
+import _env  # noqa: F401  (first: a clear line when the environment is missing)
+
+import time
+
+from cvae import cli, mnist, options
+from cvae.config import preset
+from cvae.errors import CvaeError
+from cvae.run import RUNS, Run, find
+
+
+def main():
+    """Parse the command line, train, and say how it went."""
+    parser = cli.Parser(__doc__)
+    options.add_run(parser)
+    options.add_mnist_dir(parser)
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a run that was stopped"
+    )
+    options.add_settings(parser)
+    arguments = parser.parse_args()
+
+    if arguments.resume:
+        run = _run_to_resume(arguments)
+        dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
+    else:
+        config = preset(arguments.preset, **options.settings(arguments))
+        dataset = mnist.load(config.dataset, arguments.mnist_dir)
+        mnist.check_fits(dataset, config.n_classes, config.x_dim)
+        name = time.strftime("%Y%m%d-%H%M%S")
+        run = Run.create(arguments.run or RUNS / name, config)
+    from cvae import training  # TensorFlow, once everything else is right
+
+    return training.train_and_tell(run, dataset, arguments.resume)
+
+
+def _run_to_resume(arguments):
+    given = options.given(arguments)
+    if given:
+        raise CvaeError(
+            "a run keeps its settings: leave out {}, or train a new run".format(
+                ", ".join("--" + name.replace("_", "-") for name in sorted(given))
+            )
+        )
+    return find(arguments.run)
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,32 @@
+"""What the tests share: the import path and MNIST itself."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """Where MNIST is: $MNIST_DIR, else data/mnist, else ../shared/mnist."""
+    places = [ROOT / "data" / "mnist", ROOT.parent / "shared" / "mnist"]
+    if os.environ.get("MNIST_DIR"):
+        places = [Path(os.environ["MNIST_DIR"]).resolve()]
+    for place in places:
+        if place.is_dir() and any(place.glob("t10k-labels*")):
+            return place
+    pytest.fail("the tests need MNIST: set MNIST_DIR, or run scripts/download_mnist.py")
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_dir):
+    """The real data set, a `cvae.mnist.Dataset`."""
+    from cvae import mnist
+
+    return mnist.load("mnist", mnist_dir)

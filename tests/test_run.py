@@ -1,0 +1,188 @@
+"""The run directory: whole files, checksums, the checkpoint before, clear lines."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cvae import files, run
+from cvae.config import Config
+from cvae.errors import CvaeError
+from cvae.run import AVERAGE, Checkpoint, Run
+
+
+@pytest.fixture
+def new_run(tmp_path):
+    return Run.create(tmp_path / "runs" / "first", Config(seed=3))
+
+
+def _checkpoint(step):
+    arrays = {"w": np.full(3, step, np.float32), "w" + AVERAGE: np.arange(3.0) + step}
+    return Checkpoint(arrays, {"step": step, "plan": [0, 0.1, 9]})
+
+
+def _newest_file(new_run):
+    index = files.read_json(new_run.path / "checkpoints" / "index.json")
+    return new_run.path / "checkpoints" / index["recent"][0]["file"]
+
+
+def _flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def _truncate(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def _remove(path):
+    path.unlink()
+
+
+def test_a_run_remembers_its_config(new_run):
+    assert run.find(new_run.path).config == Config(seed=3)
+
+
+def test_a_directory_that_holds_a_run_is_not_overwritten(new_run):
+    with pytest.raises(CvaeError, match="already holds a run"):
+        Run.create(new_run.path, Config(seed=4))
+    assert Run(new_run.path).config.seed == 3
+
+
+def test_latest_points_at_the_newest_run(new_run, tmp_path, monkeypatch):
+    second = Run.create(tmp_path / "runs" / "second", Config())
+    monkeypatch.chdir(tmp_path)
+    assert run.find().path == second.path.resolve()
+
+
+def test_no_run_at_all_is_one_line_that_says_how_to_train_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CvaeError, match=r"no run yet.*scripts/train\.py"):
+        run.find()
+
+
+def test_a_mistyped_run_suggests_the_nearest(new_run):
+    with pytest.raises(CvaeError, match="did you mean 'first'"):
+        run.find(new_run.path.with_name("frist"))
+
+
+def test_a_directory_without_config_is_called_no_run(tmp_path):
+    with pytest.raises(CvaeError, match=r"is not a run.*config\.json"):
+        run.find(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"seed": "x"}', '{"sede": 1}'])
+def test_a_damaged_config_is_one_line(new_run, text):
+    (new_run.path / "config.json").write_text(text)
+    with pytest.raises(CvaeError) as error:
+        Run(new_run.path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(new_run):
+    saved = _checkpoint(5)
+    new_run.save_checkpoint(saved)
+    loaded = new_run.load_checkpoint()
+    assert loaded.state == saved.state
+    for name, array in saved.arrays.items():
+        np.testing.assert_array_equal(loaded.arrays[name], array)
+        assert loaded.arrays[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize("damage", [_flip_a_bit, _truncate, _remove])
+def test_a_damaged_latest_checkpoint_is_named_and_the_one_before_used(new_run, damage):
+    new_run.save_checkpoint(_checkpoint(5))
+    new_run.save_checkpoint(_checkpoint(6))
+    damaged = _newest_file(new_run)
+    damage(damaged)
+    warnings = []
+    assert new_run.load_checkpoint(warn=warnings.append).state["step"] == 5
+    assert len(warnings) == 1 and str(damaged) in warnings[0]
+
+
+def test_no_whole_checkpoint_left_is_one_line(new_run):
+    new_run.save_checkpoint(_checkpoint(5))
+    _truncate(_newest_file(new_run))
+    with pytest.raises(CvaeError, match="no whole checkpoint left"):
+        new_run.load_checkpoint(warn=lambda line: None)
+
+
+def test_a_run_without_checkpoint_is_one_line(new_run):
+    with pytest.raises(CvaeError, match="no checkpoint yet"):
+        new_run.weights()
+
+
+def test_only_the_two_latest_checkpoints_and_the_best_are_kept(new_run):
+    for step in range(1, 6):
+        new_run.save_checkpoint(_checkpoint(step), best=step == 2)
+    kept = sorted(p.name for p in (new_run.path / "checkpoints").glob("*.npz"))
+    assert kept == ["step-00000000{}.npz".format(s) for s in (2, 4, 5)]
+    assert new_run.load_checkpoint(best=True).state["step"] == 2
+
+
+def test_weights_are_the_averages_under_the_variables_names(new_run):
+    new_run.save_checkpoint(_checkpoint(5))
+    weights = new_run.weights()
+    assert list(weights) == ["w"]
+    np.testing.assert_array_equal(weights["w"], np.arange(3.0) + 5)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_usable(new_run, monkeypatch):
+    new_run.save_checkpoint(_checkpoint(5))
+
+    def no_space(*unused, **unused_too):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", no_space)
+    with pytest.raises(CvaeError, match="No space left"):
+        new_run.save_checkpoint(_checkpoint(6))
+    assert new_run.load_checkpoint().state["step"] == 5
+    left = [p.name for p in (new_run.path / "checkpoints").iterdir()]
+    assert sorted(left) == ["index.json", "step-000000005.npz"]
+
+
+def test_a_cut_last_line_of_metrics_is_left_out_and_later_rows_are_trimmed(new_run):
+    for step in (10, 20, 30):
+        new_run.append_metrics({"step": step, "train_bound": -100.0 + step})
+    path = new_run.path / "metrics.jsonl"
+    path.write_text(path.read_text() + '{"step": 40, "tra')
+    assert [row["step"] for row in new_run.metrics()] == [10, 20, 30]
+    new_run.trim_metrics(20)
+    assert [json.loads(x)["step"] for x in path.read_text().splitlines()] == [10, 20]
+
+
+def test_a_damaged_line_of_metrics_is_named(new_run):
+    new_run.append_metrics({"step": 1})
+    path = new_run.path / "metrics.jsonl"
+    path.write_text("nonsense\n" + path.read_text())
+    with pytest.raises(CvaeError, match="damaged at line 1"):
+        new_run.metrics()
+
+
+def test_nan_never_reaches_a_file(new_run):
+    with pytest.raises(ValueError):
+        new_run.append_metrics({"step": 1, "train_bound": float("nan")})
+    with pytest.raises(ValueError):
+        new_run.write_evaluation({"bound": float("inf")})
+    assert not (new_run.path / "evaluation.json").exists()
+
+
+def test_a_run_in_use_is_locked_against_a_second_process(new_run):
+    with new_run.lock():
+        with pytest.raises(CvaeError, match="another process"):
+            new_run.lock()
+    new_run.lock().close()
+
+
+def test_evaluation_is_asked_for_when_missing(new_run):
+    with pytest.raises(CvaeError, match=r"scripts/evaluate\.py"):
+        new_run.evaluation()
+
+
+def test_arrays_of_another_architecture_are_named():
+    arrays = {"a": np.zeros((2, 3))}
+    run.check_arrays(arrays, {"a": [2, 3]})
+    for shapes in ({"a": [3, 2]}, {"b": [2, 3]}):
+        with pytest.raises(CvaeError, match="another architecture"):
+            run.check_arrays(arrays, shapes)

@@ -1,0 +1,139 @@
+"""The training graph: the homework's gradient, Adam, averages, reproducible steps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import reference
+import tensorflow.compat.v1 as tf
+import tiny
+
+from cvae import schedule
+from cvae.errors import CvaeError
+from cvae.trainer import Trainer
+
+PLAN = schedule.Plan(0, 0.0, 40)
+
+
+def _take(trainer, first, n_steps, config=tiny.CONFIG):
+    return trainer.steps(
+        first,
+        schedule.order(first, n_steps, 600, config),
+        schedule.rates(PLAN, first, n_steps, config),
+    )
+
+
+@pytest.fixture(scope="module")
+def train(mnist):
+    return tiny.dataset(mnist).train
+
+
+def _assert_same(first, second):
+    assert sorted(first) == sorted(second)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def test_steps_are_the_same_bits_however_they_are_grouped(train):
+    with Trainer(tiny.CONFIG, train) as one, Trainer(tiny.CONFIG, train) as other:
+        together = _take(one, 0, 10)
+        apart = np.concatenate([_take(other, 0, 3), _take(other, 3, 7)])
+        np.testing.assert_array_equal(together, apart)
+        _assert_same(one.state(), other.state())
+
+
+def test_a_restored_state_goes_on_bit_for_bit(train):
+    with Trainer(tiny.CONFIG, train) as one, Trainer(tiny.CONFIG, train) as other:
+        _take(one, 0, 5)
+        other.restore(one.state())
+        np.testing.assert_array_equal(_take(one, 5, 5), _take(other, 5, 5))
+        _assert_same(one.state(), other.state())
+
+
+def test_another_seed_gives_other_weights(train):
+    other_seed = dataclasses.replace(tiny.CONFIG, seed=1)
+    with Trainer(tiny.CONFIG, train) as one, Trainer(other_seed, train) as other:
+        kernel = "gen/hidden_1/kernel"
+        assert not np.array_equal(one.state()[kernel], other.state()[kernel])
+
+
+def test_weights_start_as_glorot_uniform_and_biases_at_zero(train):
+    with Trainer(tiny.CONFIG, train) as trainer:
+        weights = trainer.averages()
+    assert {n: w.shape for n, w in weights.items()} == tiny.shapes(tiny.CONFIG)
+    for name, weight in weights.items():
+        if name.endswith("bias"):
+            assert (weight == 0).all()
+        else:
+            limit = np.sqrt(6.0 / sum(weight.shape))
+            assert 0.98 * limit < np.abs(weight).max() <= limit
+            assert weight.std() == pytest.approx(limit / np.sqrt(3), rel=0.1)
+
+
+def test_the_first_bound_is_that_of_the_reference_in_expectation(train):
+    """Before any step the bound is known from NumPy up to the draws' noise."""
+    with Trainer(tiny.CONFIG, train) as trainer:
+        weights = {n: w.astype(np.float64) for n, w in trainer.averages().items()}
+        zero_rates = np.zeros(40, np.float32)
+        order = schedule.order(0, 40, 600, tiny.CONFIG)
+        bounds = trainer.steps(0, order, zero_rates)
+    random = np.random.RandomState(0)
+    bits = random.random_sample(train.images.shape) * 255 < train.images
+    y = reference.one_hot(train.labels, 10)
+    mean, std = reference.encode(bits, y, weights, 1)
+    z = mean + std * random.standard_normal((4,) + mean.shape)
+    parts = reference.log_weights(bits, train.labels, z, weights, 10, 1)
+    expected = parts[0] + parts[1] - parts[2]
+    error = expected.std() * np.sqrt(1 / expected.size + 1 / 2000)
+    assert abs(bounds.mean() - expected.mean()) < 4 * error
+
+
+def test_adams_first_step_moves_every_touched_weight_by_the_rate(train):
+    with Trainer(tiny.CONFIG, train) as trainer:
+        before = trainer.state()
+        trainer.steps(0, schedule.order(0, 1, 600, tiny.CONFIG), np.float32([1e-3]))
+        after = trainer.state()
+    name = "gen/x_logits/bias"
+    np.testing.assert_allclose(
+        np.abs(after[name] - before[name]), np.full(784, 1e-3), rtol=1e-2
+    )
+
+
+def test_the_average_follows_its_recurrence(train):
+    with Trainer(tiny.CONFIG, train) as trainer:
+        name = "gen/x_logits/bias"
+        average = trainer.averages()[name]
+        for step in range(12):
+            _take(trainer, step, 1)
+            decay = min(tiny.CONFIG.average, (1 + step) / (10 + step))
+            average = decay * average + (1 - decay) * trainer.state()[name]
+        np.testing.assert_allclose(trainer.averages()[name], average, rtol=1e-5)
+
+
+def test_training_raises_the_bound_above_independent_pixels(train):
+    """The best model of independent pixels is beaten on the images trained on."""
+    frequency = np.clip(train.images.mean(0) / 255.0, 1e-3, 1 - 1e-3)
+    p = train.images / 255.0
+    independent = p * np.log(frequency) + (1 - p) * np.log(1 - frequency)
+    with Trainer(tiny.CONFIG, train) as trainer:
+        order = schedule.order(0, 300, 600, tiny.CONFIG)
+        bounds = trainer.steps(0, order, np.full(300, 5e-3, np.float32))
+    assert bounds[0] < -500
+    assert bounds[-20:].mean() > independent.sum(1).mean() + 20
+
+
+def test_a_state_of_another_architecture_is_refused_and_changes_nothing(train):
+    with Trainer(tiny.CONFIG, train) as trainer:
+        before = trainer.state()
+        wrong = dict(before, **{"gen/x_logits/bias": np.zeros(3, np.float32)})
+        with pytest.raises(CvaeError, match="another architecture"):
+            trainer.restore(wrong)
+        _assert_same(before, trainer.state())
+
+
+def test_two_trainers_and_a_foreign_default_graph_do_not_disturb_each_other(train):
+    with tf.Graph().as_default() as graph:
+        tf.constant(1.0)
+        with Trainer(tiny.CONFIG, train) as trainer:
+            _take(trainer, 0, 2)
+        assert len(graph.get_operations()) == 1

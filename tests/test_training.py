@@ -1,0 +1,242 @@
+"""The loop: metrics, budget, resumption, signals, divergence; nothing lost."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import tiny
+
+from cvae import training
+from cvae.errors import CvaeError
+from cvae.run import Run
+from cvae.trainer import Trainer
+
+TIMING = ("seconds", "images_per_second")
+
+
+@pytest.fixture(scope="module")
+def data(mnist):
+    return tiny.dataset(mnist)
+
+
+def _new_run(tmp_path, name="run", **changes):
+    config = dataclasses.replace(tiny.CONFIG, **changes)
+    return Run.create(tmp_path / name, config)
+
+
+def _untimed(rows):
+    return [{k: v for k, v in row.items() if k not in TIMING} for row in rows]
+
+
+def _assert_same_end(one, other):
+    first, second = one.load_checkpoint(), other.load_checkpoint()
+    for name, array in first.arrays.items():
+        np.testing.assert_array_equal(array, second.arrays[name], err_msg=name)
+    assert sorted(first.arrays) == sorted(second.arrays)
+    assert _untimed(one.metrics()) == _untimed(other.metrics())
+
+
+def test_a_row_an_epoch_with_the_held_out_bound_every_few_and_at_the_end(
+    data, tmp_path
+):
+    run = _new_run(tmp_path, epochs=3.0)
+    last = training.train(run, data)
+    rows = run.metrics()
+    assert [row["epoch"] for row in rows] == [1.0, 2.0, 3.0]
+    assert [row["step"] for row in rows] == [12, 24, 36]
+    assert ["test_bound" in row for row in rows] == [False, True, True]
+    assert rows[-1] == last and last["train_bound"] > rows[0]["train_bound"]
+
+
+def test_the_held_out_bound_is_that_of_the_averaged_weights(data, tmp_path):
+    from cvae import mnist
+    from cvae.inference import Model
+
+    run = _new_run(tmp_path)
+    last = training.train(run, data)
+    with Model(run.config, run.weights()) as model:
+        bits = mnist.binarize(data.test.images)
+        bound = model.bound(bits, data.test.labels).total.mean()
+    assert last["test_bound"] == pytest.approx(float(bound), abs=1e-6)
+
+
+def test_tensorboard_events_hold_the_metrics(data, tmp_path):
+    import tensorflow.compat.v1 as tf
+
+    run = _new_run(tmp_path)
+    training.train(run, data)
+    found = {}
+    for path in run.events_dir.iterdir():
+        for event in tf.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found[value.tag, event.step] = value.simple_value
+    for row in run.metrics():
+        for name in set(row) - {"step"}:
+            expected = pytest.approx(row[name], rel=1e-6)
+            assert found[name, row["step"]] == expected
+
+
+def test_the_same_seed_trains_the_same_bits_and_another_seed_others(data, tmp_path):
+    runs = [_new_run(tmp_path, str(i), seed=s) for i, s in enumerate((0, 0, 1))]
+    for run in runs:
+        training.train(run, data)
+    _assert_same_end(runs[0], runs[1])
+    assert runs[0].metrics()[-1]["test_bound"] != runs[2].metrics()[-1]["test_bound"]
+
+
+def test_stopped_and_resumed_anywhere_ends_as_if_never_stopped(
+    data, tmp_path, monkeypatch
+):
+    """Stops after every block: in epochs, at their ends, before evaluations."""
+    monkeypatch.setattr(training, "BLOCK", 5)
+    whole, pieces = _new_run(tmp_path, "whole"), _new_run(tmp_path, "pieces")
+    training.train(whole, data)
+    steps = Trainer.steps
+
+    def stop_after_this_block(trainer, *args):
+        bounds = steps(trainer, *args)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return bounds
+
+    monkeypatch.setattr(Trainer, "steps", stop_after_this_block)
+    stops = 0
+    while not pieces.has_checkpoint() or pieces.load_checkpoint().state["step"] < 48:
+        try:
+            training.train(pieces, data, resume=pieces.has_checkpoint())
+        except training.Interrupted as stop:
+            assert stop.status == 143
+            stops += 1
+    assert stops == 11  # twelve blocks of 5, 5 and 2 steps; the last one ends the run
+    _assert_same_end(whole, pieces)
+
+
+def test_work_after_the_last_checkpoint_is_done_again_to_the_same_bits(
+    data, tmp_path, monkeypatch
+):
+    """As after SIGKILL: metrics are ahead of the checkpoint, then trimmed."""
+    whole, killed = _new_run(tmp_path, "whole"), _new_run(tmp_path, "killed")
+    training.train(whole, data)
+
+    class Killed(BaseException):
+        pass
+
+    append = Run.append_metrics
+
+    def die_after_the_row(run, row):
+        append(run, row)
+        if row["step"] == 36:
+            raise Killed
+
+    monkeypatch.setattr(Run, "append_metrics", die_after_the_row)
+    with pytest.raises(Killed):
+        training.train(killed, data)
+    monkeypatch.undo()
+    assert killed.metrics()[-1]["step"] == 36
+    assert killed.load_checkpoint().state["step"] == 24
+    training.train(killed, data, resume=True)
+    _assert_same_end(whole, killed)
+
+
+@pytest.mark.parametrize(
+    "number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_saves_the_very_step_and_says_how_to_go_on(
+    data, tmp_path, capsys, number, status
+):
+    run = _new_run(tmp_path, epochs=10000.0)
+    handler = signal.getsignal(number)
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), number))
+    timer.start()
+    assert training.train_and_tell(run, data) == status
+    assert "--resume --run {}".format(run.path) in capsys.readouterr().out
+    assert run.load_checkpoint().state["step"] > 0
+    assert signal.getsignal(number) is handler
+
+
+def test_resuming_a_finished_run_changes_nothing(data, tmp_path):
+    run = _new_run(tmp_path)
+    last = training.train(run, data)
+    before = run.load_checkpoint()
+    assert training.train(run, data, resume=True) == last
+    after = run.load_checkpoint()
+    assert before.state == after.state
+
+
+def test_a_time_budget_ends_the_run_in_time_with_the_rate_all_the_way_down(
+    data, tmp_path
+):
+    run = _new_run(tmp_path, epochs=None, minutes=0.1, evaluate_every=1000)
+    began = time.time()
+    last = training.train(run, data)
+    assert time.time() - began < 8.0
+    assert last["learning_rate"] < 1e-3 * run.config.learning_rate
+    assert last["epoch"] > 4
+
+
+def test_more_epochs_than_time_are_cut_and_fewer_are_all_done(data, tmp_path):
+    cut = _new_run(tmp_path, "cut", epochs=1e5, minutes=0.1, evaluate_every=1000)
+    done = _new_run(tmp_path, "done", epochs=2.0, minutes=5.0)
+    last = training.train(cut, data)
+    assert last["epoch"] < 1e5 and last["learning_rate"] < 1e-5
+    assert training.train(done, data)["epoch"] == 2.0
+
+
+def test_validation_holds_out_the_last_sixth_of_the_training_images(mnist):
+    config = dataclasses.replace(tiny.CONFIG, validate=True)
+    train, held_out, name = training.splits(mnist, config)
+    assert name == "validation"
+    np.testing.assert_array_equal(train.images, mnist.train.images[:50000])
+    np.testing.assert_array_equal(held_out.labels, mnist.train.labels[50000:])
+
+
+def test_the_default_trains_on_every_training_image_and_holds_out_the_test_set(mnist):
+    train, held_out, name = training.splits(mnist, tiny.CONFIG)
+    assert train is mnist.train and held_out is mnist.test and name == "test"
+
+
+def test_with_validation_the_best_checkpoint_is_kept_and_used(data, tmp_path):
+    run = _new_run(tmp_path, validate=True, evaluate_every=1, learning_rate=0.02)
+    training.train(run, data)
+    rows = run.metrics()
+    best = max(rows, key=lambda row: row["validation_bound"])
+    assert run.load_checkpoint(best=True).state["step"] == best["step"]
+    assert not any("test_bound" in row for row in rows)
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e9])
+def test_a_diverged_run_stops_with_one_line_and_no_nan_in_any_file(
+    data, tmp_path, rate
+):
+    run = _new_run(tmp_path, learning_rate=rate, epochs=20.0)
+    with pytest.raises(CvaeError, match=r"not finite at step \d+.*--learning-rate"):
+        training.train(run, data)
+    assert all(np.isfinite(row["train_bound"]) for row in run.metrics())
+    if run.has_checkpoint():
+        arrays = run.load_checkpoint().arrays
+        assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+@pytest.mark.parametrize("intensity", [0, 255])
+def test_images_of_one_colour_are_learned_exactly(data, tmp_path, intensity):
+    images = np.full_like(data.train.images, intensity)
+    blank = data._replace(
+        train=data.train._replace(images=images),
+        test=data.test._replace(images=images[:200]),
+    )
+    run = _new_run(tmp_path, epochs=20.0)
+    assert -30.0 < training.train(run, blank)["test_bound"] <= 0.01
+
+
+def test_a_batch_larger_than_the_data_and_a_single_image_work(data, tmp_path):
+    one = data._replace(
+        train=data.train._replace(
+            images=data.train.images[:1], labels=data.train.labels[:1]
+        )
+    )
+    run = _new_run(tmp_path, batch_size=8, epochs=80.0)
+    last = training.train(run, one)
+    assert last["step"] == 10 and np.isfinite(last["train_bound"])

@@ -1,0 +1,48 @@
+"""A model, data and runs small enough for a test to train in a second."""
+
+import numpy as np
+
+from cvae.config import Config
+from cvae.mnist import Dataset, Split
+
+CONFIG = Config(
+    hidden=(32,), z_dim=5, batch_size=50, epochs=4.0, minutes=None, evaluate_every=2
+)
+
+
+def dataset(mnist, n_train=600, n_test=200):
+    """The first images of real MNIST, as a data set of its own."""
+    train, test = mnist.train, mnist.test
+    return Dataset(
+        "mnist",
+        Split(train.images[:n_train], train.labels[:n_train]),
+        Split(test.images[:n_test], test.labels[:n_test]),
+        "",
+    )
+
+
+def random_weights(shapes, seed=0):
+    """Weights of order one, so that nothing cancels: name to float32 array."""
+    random = np.random.RandomState(seed)
+    return {
+        name: (random.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+        for name, shape in sorted(shapes.items())
+    }
+
+
+def shapes(config):
+    """The variables of an MLP of `config`'s sizes, name to shape, typed anew here."""
+    encoder = [config.x_dim + config.n_classes] + list(config.hidden)
+    decoder = [config.n_classes + config.z_dim] + list(config.hidden[::-1])
+    layers = {
+        "q_net/z_heads": (config.hidden[-1], 2 * config.z_dim),
+        "gen/x_logits": (config.hidden[0], config.x_dim),
+    }
+    for scope, sizes in (("q_net", encoder), ("gen", decoder)):
+        for i, pair in enumerate(zip(sizes, sizes[1:]), 1):
+            layers["{}/hidden_{}".format(scope, i)] = pair
+    result = {}
+    for name, (n_in, n_out) in layers.items():
+        result[name + "/kernel"] = (n_in, n_out)
+        result[name + "/bias"] = (n_out,)
+    return result
