@@ -8,7 +8,7 @@ from cvae import mnist
 from cvae.inference import Model
 from cvae.mnist import Dataset, check_fits
 from cvae.progress import Progress
-from cvae.run import Run
+from cvae.run import Run, averages
 
 
 def evaluate_run(run: Run, dataset: Dataset, particles: int) -> Dict[str, Any]:
@@ -19,9 +19,11 @@ def evaluate_run(run: Run, dataset: Dataset, particles: int) -> Dict[str, Any]:
     """
     check_fits(dataset, run.config.n_classes, run.config.x_dim)
     n_images = len(dataset.test.images)
-    with Model(run.config, run.weights()) as model:
+    checkpoint = run.load_checkpoint(best=True)
+    with Model(run.config, averages(checkpoint)) as model:
         with Progress(n_images, label="evaluating") as progress:
             results = evaluate(model, dataset, particles, progress.advance)
+    results["step"] = checkpoint.state["step"]
     run.write_evaluation(results)
     return results
 

@@ -162,12 +162,7 @@ class Run:
         Names are those of the model's variables. There is a best checkpoint only in a
         run with `validate`.
         """
-        arrays = self.load_checkpoint(best=True, warn=warn).arrays
-        return {
-            name[: -len(AVERAGE)]: array
-            for name, array in arrays.items()
-            if name.endswith(AVERAGE)
-        }
+        return averages(self.load_checkpoint(best=True, warn=warn))
 
     def has_checkpoint(self) -> bool:
         """Return whether a checkpoint was ever written."""
@@ -225,6 +220,15 @@ class Run:
 
 
 _STATE = "__state__"
+
+
+def averages(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
+    """Return the averaged weights in `checkpoint`, by their variables' names."""
+    return {
+        name[: -len(AVERAGE)]: array
+        for name, array in checkpoint.arrays.items()
+        if name.endswith(AVERAGE)
+    }
 
 
 def find(path: Optional[Path] = None) -> Run:

@@ -1,7 +1,7 @@
 """Typeset the report on a run: report.pdf, results.json and figures/.
 
 python scripts/build_report.py
-python scripts/build_report.py --run runs/report-quick --output /tmp/report
+python scripts/build_report.py --run runs/report-quick --output report-quick
 
 The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
 """
