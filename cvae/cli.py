@@ -28,7 +28,8 @@ class Parser(argparse.ArgumentParser):
 class _HelpFormatter(
     argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
 ):
-    pass
+    def _get_help_string(self, action):
+        return super()._get_help_string(action) if action.default else action.help
 
 
 def run_main(main):
@@ -41,7 +42,7 @@ def run_main(main):
         sys.stdout.flush()
     except CvaeError as error:
         status = 2
-        print("error: {}".format(error), file=sys.stderr)
+        print("error: {}".format(" ".join(str(error).split())), file=sys.stderr)
     except KeyboardInterrupt:
         status = 130
         print("interrupted", file=sys.stderr)

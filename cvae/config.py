@@ -28,14 +28,14 @@ class Config:
     x_dim: int = _setting(784, "pixels in an image", 1, 10**6)
     z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
     hidden: Tuple[int, ...] = _setting(
-        (600, 600), "units of the encoder's hidden layers; the decoder's, reversed", 1
+        (800, 800), "units of the encoder's hidden layers; the decoder's, reversed", 1
     )
     activation: str = _setting(
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
     )
     particles: int = _setting(1, "k, samples of z for each image and step", 1, 10**4)
     path_derivative: bool = _setting(
-        True, "SGVB without the score term of log q, whose mean is zero (Roeder 2017)"
+        True, "leave the score term of log q, whose mean is zero, out of the gradient"
     )
     batch_size: int = _setting(256, "images in a step", 1, 10**6)
     learning_rate: float = _setting(2e-3, "Adam's rate at the start", 1e-12, 1e9)
@@ -46,7 +46,7 @@ class Config:
         0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999
     )
     epochs: Optional[float] = _setting(
-        70.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
+        80.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
     )
     minutes: Optional[float] = _setting(
         10.0, "time budget; a run that does not fit gets fewer epochs", 1e-2, 1e6
@@ -86,7 +86,7 @@ class Config:
 # A preset is its differences from `Config()`.
 PRESETS = {
     "default": {},
-    "quick": {"epochs": 14.0, "minutes": 2.5},
+    "quick": {"hidden": (500, 500), "epochs": 20.0, "minutes": 2.5},
 }  # type: Dict[str, Dict[str, Any]]
 
 

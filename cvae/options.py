@@ -9,10 +9,13 @@ from cvae.config import PRESETS, Config
 from cvae.errors import nearest
 
 
-def add_run(parser) -> None:
-    """Add --run, which names the run to work on."""
+def add_run(parser, left_out: str = "the newest one") -> None:
+    """Add --run, which names the run; without it, it is the one `left_out` describes."""
     parser.add_argument(
-        "--run", type=Path, metavar="DIR", help="the run; left out, the newest one"
+        "--run",
+        type=Path,
+        metavar="DIR",
+        help="directory of the run; left out, {}".format(left_out),
     )
 
 
@@ -39,7 +42,7 @@ def add_settings(parser) -> None:
                 dest=field.name,
                 action="store_false" if field.default else "store_true",
                 default=argparse.SUPPRESS,
-                help=("without: " if field.default else "") + field.metadata["help"],
+                help=("do not " if field.default else "") + field.metadata["help"],
             )
         else:
             parser.add_argument(

@@ -1,7 +1,6 @@
 """The training loop: draw, train, evaluate, checkpoint; stop, resume, lose nothing."""
 
 import contextlib
-import json
 import signal
 import time
 from typing import Any, Dict, NamedTuple, Optional, Tuple
@@ -64,7 +63,24 @@ def train_and_tell(run: Run, dataset: Dataset, resume: bool = False) -> int:
     )
     if dataset.note:
         print("note      {}".format(dataset.note))
-    print("settings  {}".format(json.dumps(config.to_dict())))
+    print(
+        "model     {} classes, z in R^{}, hidden layers {} {}, k = {}".format(
+            config.n_classes,
+            config.z_dim,
+            "-".join(map(str, config.hidden)),
+            config.activation,
+            config.particles,
+        )
+    )
+    print(
+        "plan      {}; batch {}, Adam {:g}, {} rate, seed {}".format(
+            _ends(config),
+            config.batch_size,
+            config.learning_rate,
+            config.schedule,
+            config.seed,
+        )
+    )
     try:
         last = train(run, dataset, resume)
     except Interrupted as stop:
@@ -84,6 +100,12 @@ def train_and_tell(run: Run, dataset: Dataset, resume: bool = False) -> int:
         "training".format(last[held_out + "_bound"], held_out, last["train_bound"])
     )
     return 0
+
+
+def _ends(config):
+    epochs = "{:g} epochs".format(config.epochs) if config.epochs else ""
+    minutes = "at most {:g} minutes".format(config.minutes) if config.minutes else ""
+    return ", ".join(part for part in (epochs, minutes) if part)
 
 
 def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:

@@ -19,7 +19,7 @@ from cvae.run import RUNS, Run, find
 def main():
     """Parse the command line, train, and say how it went."""
     parser = cli.Parser(__doc__)
-    options.add_run(parser)
+    options.add_run(parser, "runs/<date>-<time>, with --resume the newest one")
     options.add_mnist_dir(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with a run that was stopped"

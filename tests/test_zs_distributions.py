@@ -6,6 +6,7 @@ import tensorflow.compat.v1 as tf
 from scipy import stats
 from test_zs_families import (
     DISCRETE,
+    NUMBERS,
     built,
     continuous,
     families,

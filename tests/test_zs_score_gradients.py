@@ -19,6 +19,7 @@ from test_zs_variational import (
     exact_elbo,
     exact_two_particle_bound,
     independent_gradients,
+    log_joint,
     model,
     variational,
 )
@@ -134,8 +135,10 @@ def test_reinforce_gradient_on_a_gaussian_is_the_exact_one_on_average():
 def test_variance_reduction_keeps_the_mean_gradient_and_cuts_its_variance():
     def gradients(variance_reduction):
         def cost(q):
-            bound = elbo(model(), {"x": X}, variational=q)
-            return bound.reinforce(variance_reduction)
+            def far(values):
+                return log_joint(values) - 10.0
+
+            return elbo(far, {"x": X}, variational=q).reinforce(variance_reduction)
 
         return independent_gradients(cost, 40000, is_reparameterized=False)
 
@@ -145,7 +148,7 @@ def test_variance_reduction_keeps_the_mean_gradient_and_cuts_its_variance():
         session.run(reduced)
         plain, reduced = session.run([plain, reduced])
     assert_mean(reduced, derivatives(exact_elbo, *Q))
-    assert (reduced.var(axis=0) < 0.7 * plain.var(axis=0)).all()
+    assert (reduced.var(axis=0) < 0.5 * plain.var(axis=0)).all()
 
 
 def test_vimco_gradient_on_a_gaussian_is_the_exact_one_with_less_variance():

@@ -100,7 +100,7 @@ def test_zs_is_upstream_where_that_is_installed_and_stays_so(tmp_path):
 
 
 def test_the_package_offers_what_upstream_users_write():
-    assert zs.IMPLEMENTATION == "cvae.zs" or zs.IMPLEMENTATION.startswith("zhusuan 0.4")
+    assert zs.IMPLEMENTATION == "cvae.zs" or zs.IMPLEMENTATION.startswith("zhusuan ")
     for name in (
         "BayesianNet",
         "StochasticTensor",

@@ -1,8 +1,7 @@
-"""`cvae.zs.variational` against exact bounds, exact expectations and quadrature.
+"""The bounds of `cvae.zs.variational` and their pathwise gradients, against exact ones.
 
-Most tests use p(z) = N(0, 1), p(x | z) = N(z, 1), whose evidence is N(x | 0, 2) and
-whose posterior is N(x / 2, 1 / 2); or a latent with three states, whose expectations
-are sums.
+The model is p(z) = N(0, 1), p(x | z) = N(z, 1): its evidence is N(x | 0, 2) and its
+posterior N(x / 2, 1 / 2).
 """
 
 import math
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from scipy import special, stats
+from test_zs_families import run
 
 from cvae.zs.distributions import Normal
 from cvae.zs.evaluation import is_loglikelihood
@@ -34,12 +34,6 @@ def graph():
     with tf.Graph().as_default():
         tf.set_random_seed(5)
         yield
-
-
-def run(fetches, feed=None):
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        return session.run(fetches, feed)
 
 
 @meta_bayesian_net()

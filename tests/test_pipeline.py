@@ -1,0 +1,90 @@
+"""`make report`: all stages, nothing done twice, the fall-back said aloud."""
+
+import dataclasses
+import sys
+
+import pytest
+import tiny
+
+from cvae import config as config_room
+from cvae import mnist as mnist_room
+from cvae import pipeline, training
+from cvae.errors import CvaeError
+from cvae.mnist import MnistUnavailable
+
+
+@pytest.fixture
+def tiny_preset(monkeypatch, tmp_path):
+    """A preset that trains in a second, in an empty current directory."""
+    changes = {"hidden": (32,), "z_dim": 5, "epochs": 0.1, "minutes": 1.0}
+    monkeypatch.setitem(config_room.PRESETS, "tiny", changes)
+    monkeypatch.setattr(pipeline, "PARTICLES", 2)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_from_nothing_to_the_pdf_and_again_without_training_twice(
+    tiny_preset, mnist_dir, capsys
+):
+    output = tiny_preset / "report"
+    assert pipeline.make_report("tiny", output, mnist_dir) == 0
+    text = capsys.readouterr().out
+    stages = ["data", "training", "samples", "evaluation", "PDF"]
+    for number, stage in enumerate(stages, 1):
+        assert "[{}/5] {} - at most ".format(number, stage) in text
+    assert (output / "report.pdf").read_bytes().startswith(b"%PDF")
+    run = tiny_preset / "runs" / "report-tiny"
+    assert (run / "evaluation.json").exists() and (run / "samples.npz").exists()
+    checkpoints = sorted((run / "checkpoints").iterdir())
+    before = [path.stat().st_mtime_ns for path in checkpoints]
+    pdf = (output / "report.pdf").read_bytes()
+    assert pipeline.make_report("tiny", output, mnist_dir) == 0
+    assert [path.stat().st_mtime_ns for path in checkpoints] == before
+    assert (output / "report.pdf").read_bytes() == pdf
+
+
+def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
+    tiny_preset, mnist_dir, capsys, monkeypatch
+):
+    monkeypatch.setattr(training, "train_and_tell", lambda *args, **kwargs: 130)
+    assert pipeline.make_report("tiny", tiny_preset / "report", mnist_dir) == 130
+    assert "make report" in capsys.readouterr().out
+    assert not (tiny_preset / "report").exists()
+
+
+def test_a_run_with_other_settings_is_refused_and_kept(tiny_preset):
+    path = tiny_preset / "runs" / "x"
+    made = pipeline.open_or_create(path, tiny.CONFIG)
+    assert pipeline.open_or_create(path, tiny.CONFIG).config == made.config
+    other = dataclasses.replace(tiny.CONFIG, seed=9)
+    with pytest.raises(CvaeError, match="make clean-runs"):
+        pipeline.open_or_create(path, other)
+    assert pipeline.open_or_create(path, tiny.CONFIG).config == tiny.CONFIG
+
+
+def test_without_mirror_or_copy_it_says_so_in_a_box_and_takes_the_small_set(
+    monkeypatch, capsys
+):
+    calls = []
+
+    def load(name, mnist_dir=None):
+        if name == "mnist":
+            raise MnistUnavailable("no mirror answers")
+        return "the small set"
+
+    monkeypatch.setattr(mnist_room, "load", load)
+    monkeypatch.setattr(pipeline.subprocess, "call", calls.append)
+    assert pipeline.load_or_fall_back(None) == "the small set"
+    out, err = capsys.readouterr()
+    assert "no mirror answers" in err
+    assert out.startswith("+---") and mnist_room.MNIST_5K_NOTE[:20] in out
+    assert len({len(line) for line in out.splitlines()}) == 1
+    (command,) = calls
+    assert command[0] == sys.executable and command[-2:] == ["--extra", "offline"]
+
+
+def test_a_damaged_copy_is_an_error_and_no_reason_to_fall_back(tmp_path):
+    for file in mnist_room.FILES:
+        (tmp_path / file.name).write_bytes(b"damaged")
+    with pytest.raises(CvaeError, match=str(tmp_path)):
+        pipeline.load_or_fall_back(tmp_path)
