@@ -10,7 +10,7 @@ from cvae.errors import nearest
 
 
 def add_run(parser, left_out: str = "the newest one") -> None:
-    """Add --run, which names the run; without it, it is the one `left_out` describes."""
+    """Add --run, the directory of a run; its help describes the one `left_out`."""
     parser.add_argument(
         "--run",
         type=Path,

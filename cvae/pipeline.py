@@ -39,7 +39,7 @@ def make_report(preset_name: str, output: Path, mnist_dir: Optional[Path]) -> in
     run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
 
     stages.begin("training")
-    status = training.train_and_tell(run, dataset, resume=run.has_checkpoint())
+    status = training.train_and_tell(run, dataset)
     if status:
         print("the report goes on from there, too: make report")
         return status

@@ -124,9 +124,9 @@ class Run:
         if best:
             index["best"] = entry
         files.write_json(folder / "index.json", index)
-        named = [e["file"] for e in index["recent"]]
-        named += [index["best"]["file"]] if "best" in index else []
-        for path in folder.glob("step-*.npz"):
+        entries = index["recent"] + ([index["best"]] if "best" in index else [])
+        named = {"index.json"}.union(entry["file"] for entry in entries)
+        for path in folder.iterdir():  # older ones, and what a killed process left
             if path.name not in named:
                 path.unlink()
 

@@ -17,7 +17,7 @@ from cvae.progress import Progress, clock
 from cvae.run import Checkpoint, Run
 from cvae.trainer import Trainer
 
-BLOCK = 32  # steps a call: under a second at the default size, so a stop is prompt
+BLOCK = 16  # steps a call: half a second at the default size, so a stop is prompt
 SAVE_SECONDS = 20.0  # at most, between checkpoints
 RESERVE_SECONDS = 2.0  # of a time budget, for the last evaluation and checkpoint
 
@@ -30,9 +30,10 @@ class Interrupted(Exception):
         self.status = 128 + signal_number
 
 
-def train(run: Run, dataset: Dataset, resume: bool = False) -> Dict[str, Any]:
+def train(run: Run, dataset: Dataset) -> Dict[str, Any]:
     """Train `run` by its config on `dataset`, to the end of its plan.
 
+    A run that has a checkpoint goes on from there, bit for bit as if never stopped.
     Writes metrics, TensorBoard events and checkpoints into the run, and returns the
     last row of the metrics.
 
@@ -43,7 +44,7 @@ def train(run: Run, dataset: Dataset, resume: bool = False) -> Dict[str, Any]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(run.lock())
         stopped_by = stack.enter_context(_stop_signals())
-        loop = _Loop(run, dataset, resume, stack)
+        loop = _Loop(run, dataset, stack)
         while not loop.finished():
             loop.advance()
             if stopped_by and not loop.finished():
@@ -52,7 +53,7 @@ def train(run: Run, dataset: Dataset, resume: bool = False) -> Dict[str, Any]:
     return run.metrics()[-1]
 
 
-def train_and_tell(run: Run, dataset: Dataset, resume: bool = False) -> int:
+def train_and_tell(run: Run, dataset: Dataset) -> int:
     """Train as `train` does, say what is done and how to go on; return the status."""
     config = run.config
     print("run       {}".format(run.path))
@@ -82,7 +83,7 @@ def train_and_tell(run: Run, dataset: Dataset, resume: bool = False) -> int:
         )
     )
     try:
-        last = train(run, dataset, resume)
+        last = train(run, dataset)
     except Interrupted as stop:
         print(
             "stopped, nothing is lost; go on with\n"
@@ -136,7 +137,7 @@ class _State(NamedTuple):
 class _Loop:
     """One process's part of a run."""
 
-    def __init__(self, run, dataset, resume, stack):
+    def __init__(self, run, dataset, stack):
         self._run, self._config = run, run.config
         train_split, held_out, self._held_out = splits(dataset, run.config)
         self._bits, self._labels = mnist.binarize(held_out.images), held_out.labels
@@ -145,8 +146,9 @@ class _Loop:
         self._state = _State(0, self._goal)
         self._began = self._saved = time.time()
         self._trainer = stack.enter_context(Trainer(run.config, train_split))
-        if resume:
+        if run.has_checkpoint():
             self._restore(run.load_checkpoint())
+        run.trim_metrics(self._state.step)
         self._model = stack.enter_context(Model(run.config, self._trainer.averages()))
         self._events = stack.enter_context(_events(run, self._state.step))
         size = run.config.batch_size
@@ -278,7 +280,6 @@ class _Loop:
         self._trainer.restore(checkpoint.arrays)
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))
-        self._run.trim_metrics(self._state.step)
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ def main():
         run = Run.create(arguments.run or RUNS / name, config)
     from cvae import training  # TensorFlow, once everything else is right
 
-    return training.train_and_tell(run, dataset, arguments.resume)
+    return training.train_and_tell(run, dataset)
 
 
 def _run_to_resume(arguments):

@@ -114,10 +114,13 @@ def test_a_run_without_checkpoint_is_one_line(new_run):
 
 
 def test_only_the_two_latest_checkpoints_and_the_best_are_kept(new_run):
+    (new_run.path / "checkpoints").mkdir()
+    (new_run.path / "checkpoints" / ".step-000000000.npz.left").write_text("killed")
     for step in range(1, 6):
         new_run.save_checkpoint(_checkpoint(step), best=step == 2)
-    kept = sorted(p.name for p in (new_run.path / "checkpoints").glob("*.npz"))
-    assert kept == ["step-00000000{}.npz".format(s) for s in (2, 4, 5)]
+    kept = sorted(p.name for p in (new_run.path / "checkpoints").iterdir())
+    steps = ["step-00000000{}.npz".format(s) for s in (2, 4, 5)]
+    assert kept == ["index.json"] + steps
     assert new_run.load_checkpoint(best=True).state["step"] == 2
 
 

@@ -106,7 +106,7 @@ def test_stopped_and_resumed_anywhere_ends_as_if_never_stopped(
     stops = 0
     while not pieces.has_checkpoint() or pieces.load_checkpoint().state["step"] < 48:
         try:
-            training.train(pieces, data, resume=pieces.has_checkpoint())
+            training.train(pieces, data)
         except training.Interrupted as stop:
             assert stop.status == 143
             stops += 1
@@ -137,7 +137,15 @@ def test_work_after_the_last_checkpoint_is_done_again_to_the_same_bits(
     monkeypatch.undo()
     assert killed.metrics()[-1]["step"] == 36
     assert killed.load_checkpoint().state["step"] == 24
-    training.train(killed, data, resume=True)
+    training.train(killed, data)
+    _assert_same_end(whole, killed)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(data, tmp_path):
+    whole, killed = _new_run(tmp_path, "whole"), _new_run(tmp_path, "killed")
+    training.train(whole, data)
+    killed.append_metrics({"step": 12, "epoch": 1.0, "train_bound": -1.0})
+    training.train(killed, data)
     _assert_same_end(whole, killed)
 
 
@@ -161,7 +169,7 @@ def test_resuming_a_finished_run_changes_nothing(data, tmp_path):
     run = _new_run(tmp_path)
     last = training.train(run, data)
     before = run.load_checkpoint()
-    assert training.train(run, data, resume=True) == last
+    assert training.train(run, data) == last
     after = run.load_checkpoint()
     assert before.state == after.state
 
