@@ -86,7 +86,7 @@ class Config:
 # A preset is its differences from `Config()`.
 PRESETS = {
     "default": {},
-    "quick": {"hidden": (500, 500), "epochs": 20.0, "minutes": 2.5},
+    "quick": {"hidden": (500, 500), "epochs": 40.0, "minutes": 2.5},
 }  # type: Dict[str, Dict[str, Any]]
 
 
