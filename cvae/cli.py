@@ -3,9 +3,12 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, shown, suggestion
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,9 +23,18 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def parse_args(self, args=None, namespace=None):
+        """Parse as `ArgumentParser` does; suggest the nearest of a mistyped option."""
+        arguments, unknown = self.parse_known_args(args, namespace)
+        for text in unknown:
+            name = text.partition("=")[0]
+            guess = suggestion(name, list(self._option_string_actions))
+            self.error("there is no {}; {}".format(shown(name), guess).strip("; "))
+        return arguments
+
     def error(self, message):
         """Exit with status 2 after one line that says what is wrong."""
-        self.exit(2, "error: {} (see --help)\n".format(message))
+        self.exit(2, "error: {} (see --help)\n".format(" ".join(message.split())))
 
 
 class _HelpFormatter(
@@ -37,17 +49,54 @@ def run_main(main):
     # TensorFlow's notes on deprecation and on missing GPUs are not for our readers.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    for number in STOP_SIGNALS:
+        signal.signal(number, _interrupt)
+    if hasattr(sys.stdout, "reconfigure"):  # a name that this terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = main()
         sys.stdout.flush()
-    except CvaeError as error:
-        status = 2
-        print("error: {}".format(" ".join(str(error).split())), file=sys.stderr)
-    except KeyboardInterrupt:
-        status = 130
+    except KeyboardInterrupt as stop:
+        status = 128 + (stop.args or (signal.SIGINT,))[0]
         print("interrupted", file=sys.stderr)
     except BrokenPipeError:
         # The reader went away (`… | head`): nothing left to say, nowhere to say it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         status = 0
+    except (CvaeError, OSError, MemoryError) as error:
+        status = 2
+        print("error: {}".format(_one_line(error)), file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # the disk that it goes to is full
+            _close_output()
+    for number in STOP_SIGNALS:  # all is written: nothing to interrupt but the exit
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(status)
+
+
+def _one_line(error):
+    if isinstance(error, MemoryError):
+        return "out of memory; make batch_size, hidden or --per-class smaller"
+    if isinstance(error, OSError) and error.filename:
+        return "{}: {}".format(error.strerror, shown(error.filename))
+    return " ".join(str(error).split())
+
+
+def _close_output():
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupt(number, frame):
+    """Leave through every `finally`; the same signal again kills at once."""
+    if _importing(frame):  # TensorFlow's modules swallow the exception
+        os.write(2, b"interrupted\n")
+        os._exit(128 + number)
+    signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt(number)
+
+
+def _importing(frame):
+    while frame and "importlib" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None

@@ -1,10 +1,14 @@
 """Every setting of a run, with its default, unit and valid range."""
 
 import dataclasses
-import math
 from typing import Any, Dict, Optional, Tuple
 
-from cvae.errors import CvaeError, nearest
+from cvae.errors import CvaeError, nearest, shown
+
+MAX_LAYERS = 32
+MAX_MODEL_BYTES = 2**31  # of the weights, their average and Adam's two moments
+MAX_STEP_BYTES = 2**32  # of the activations and their gradients
+EVALUATION_ROWS = 5000  # samples of z that an evaluation decodes at once
 
 
 def _setting(default, text, low=None, high=None, choices=None):
@@ -28,7 +32,10 @@ class Config:
     x_dim: int = _setting(784, "pixels in an image", 1, 10**6)
     z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
     hidden: Tuple[int, ...] = _setting(
-        (800, 800), "units of the encoder's hidden layers; the decoder's, reversed", 1
+        (800, 800),
+        "units of the encoder's hidden layers; the decoder's, reversed",
+        1,
+        10**6,
     )
     activation: str = _setting(
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
@@ -49,7 +56,10 @@ class Config:
         80.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
     )
     minutes: Optional[float] = _setting(
-        10.0, "time budget; a run that does not fit gets fewer epochs", 1e-2, 1e6
+        10.0,
+        "time budget in minutes; a run that does not fit gets fewer epochs",
+        1e-2,
+        1e6,
     )
     evaluate_every: int = _setting(5, "epochs between held-out bounds", 1, 10**6)
     seed: int = _setting(0, "of weights, order, binarization and z", 0, 2**31 - 1)
@@ -59,6 +69,7 @@ class Config:
             _check(field, getattr(self, field.name))
         if self.epochs is None and self.minutes is None:
             raise CvaeError("the run has no end: give it epochs, minutes or both")
+        _check_memory(self)
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the settings as JSON types."""
@@ -75,7 +86,7 @@ class Config:
         for name in values:
             if name not in names:
                 raise CvaeError(
-                    "unknown setting {!r}: {}".format(name, nearest(name, names))
+                    "unknown setting {}: {}".format(shown(name), nearest(name, names))
                 )
         values = dict(values)
         if isinstance(values.get("hidden"), list):
@@ -109,7 +120,7 @@ def _check(field, value):
     elif meta["choices"]:
         fits = value in meta["choices"]
     elif field.type == Tuple[int, ...]:
-        fits = isinstance(value, tuple) and len(value) > 0
+        fits = isinstance(value, tuple) and 0 < len(value) <= MAX_LAYERS
         fits = fits and all(_in_range(part, int, meta) for part in value)
     elif value is None:
         fits = field.type == Optional[float]
@@ -118,8 +129,8 @@ def _check(field, value):
     if not fits:
         valid = nearest(value, meta["choices"]) if meta["choices"] else meta["help"]
         raise CvaeError(
-            "{} cannot be {!r}: {}{}".format(
-                field.name, value, valid, _range_text(meta)
+            "{} cannot be {}: {}{}".format(
+                field.name, shown(value), valid, _range_text(meta)
             )
         )
 
@@ -128,16 +139,30 @@ def _in_range(value, kinds, meta):
     return (
         isinstance(value, kinds)
         and not isinstance(value, bool)
-        and math.isfinite(value)
-        and meta["low"] <= value
-        and (meta["high"] is None or value <= meta["high"])
+        and meta["low"] <= value <= meta["high"]  # NaN is not
     )
 
 
 def _range_text(meta):
-    low, high = meta["low"], meta["high"]
-    if low is None:
+    if meta["low"] is None:
         return ""
-    if high is None:
-        return " ({} or more)".format(low)
-    return " ({} to {})".format(low, high)
+    return " ({} to {})".format(meta["low"], meta["high"])
+
+
+def _check_memory(config):
+    """Refuse a model that no common machine holds, before TensorFlow tries."""
+    encoder = (config.x_dim + config.n_classes,) + config.hidden + (2 * config.z_dim,)
+    decoder = (config.n_classes + config.z_dim,) + config.hidden[::-1] + (config.x_dim,)
+    layers = list(zip(encoder, encoder[1:])) + list(zip(decoder, decoder[1:]))
+    model = 4 * 4 * sum((n_in + 1) * n_out for n_in, n_out in layers)
+    rows = max(config.batch_size * config.particles, EVALUATION_ROWS)
+    step = 4 * 3 * rows * (sum(encoder) + sum(decoder))
+    for what, size, limit in (
+        ("the weights with Adam's state", model, MAX_MODEL_BYTES),
+        ("a step", step, MAX_STEP_BYTES),
+    ):
+        if size > limit:
+            raise CvaeError(
+                "{} would take {:,.1f} GB, over {:.1f}: make hidden, z_dim, batch_size "
+                "or particles smaller".format(what, size / 1e9, limit / 1e9)
+            )

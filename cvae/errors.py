@@ -10,8 +10,19 @@ class CvaeError(Exception):
 
 def nearest(name, valid):
     """Sentence that lists the valid names and suggests the one nearest to `name`."""
+    names = [str(v) for v in valid]
+    return "{}choose from {}".format(suggestion(name, names), ", ".join(names))
+
+
+def suggestion(name, valid):
+    """Return "did you mean …? " if one of the names in `valid` is near, else ""."""
     import difflib
 
-    close = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1)
-    guess = "did you mean {!r}? ".format(close[0]) if close else ""
-    return "{}choose from {}".format(guess, ", ".join(str(v) for v in valid))
+    close = difflib.get_close_matches(str(name)[:100], valid, n=1)
+    return "did you mean {!r}? ".format(close[0]) if close else ""
+
+
+def shown(value):
+    """Return `value` as source text, cut where it would fill a screen."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -8,7 +8,7 @@ from cvae import mnist
 from cvae.inference import Model
 from cvae.mnist import Dataset, check_fits
 from cvae.progress import Progress
-from cvae.run import Run, averages
+from cvae.run import Run, averages, check_finite
 
 
 def evaluate_run(run: Run, dataset: Dataset, particles: int) -> Dict[str, Any]:
@@ -23,6 +23,8 @@ def evaluate_run(run: Run, dataset: Dataset, particles: int) -> Dict[str, Any]:
     with Model(run.config, averages(checkpoint)) as model:
         with Progress(n_images, label="evaluating") as progress:
             results = evaluate(model, dataset, particles, progress.advance)
+    estimates = [part for part in results.values() if isinstance(part, dict)]
+    check_finite(np.array([estimate["mean"] for estimate in estimates]), run)
     results["step"] = checkpoint.state["step"]
     run.write_evaluation(results)
     return results

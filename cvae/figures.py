@@ -183,7 +183,7 @@ def _limits(series):
     """Limits of the bound's axis that hold all but the start of a run."""
     last_epoch = max(points[-1][0] for points in series)
     start = SETTLING * last_epoch
-    settled = [v for points in series for epoch, v in points if epoch > start]
+    settled = [v for points in series for epoch, v in points if epoch >= start]
     low = min(settled)
     high = max(v for points in series for _, v in points)
     margin = 0.05 * (high - low) or 1.0

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,8 @@ try:
     import fcntl
 except ImportError:  # Windows has no flock; there the lock always succeeds
     fcntl = None
+
+MAX_JSON = 1 << 20  # bytes of a JSON file; ours have some thousand
 
 
 @contextlib.contextmanager
@@ -26,6 +29,7 @@ def whole_file(path):
     path = Path(path)
     scratch = None
     try:
+        _refuse_to_replace_a_device(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(
             prefix="." + path.name + ".", suffix=path.suffix, dir=str(path.parent)
@@ -49,6 +53,12 @@ def whole_file(path):
                 os.unlink(scratch)
 
 
+def _refuse_to_replace_a_device(path):
+    """A directory, /dev/null or a pipe: renaming a file to it would do away with it."""
+    if path.exists() and not path.is_file():
+        raise CvaeError("cannot write {}: it is not a regular file".format(path))
+
+
 def write_bytes(path, data):
     """Write `data` (bytes) to `path`, whole or not at all."""
     with whole_file(path) as scratch:
@@ -65,21 +75,78 @@ def write_json(path, value):
     write_bytes(path, text.encode("utf-8"))
 
 
+@contextlib.contextmanager
+def open_regular(path, limit):
+    """Yield (stream, size in bytes) of a file on disk, to read in binary.
+
+    Raises:
+        CvaeError: it is missing, unreadable, over `limit` bytes, a device or a pipe.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(str(path)).st_mode):
+            raise CvaeError("cannot read {}: it is not a regular file".format(path))
+        with open(str(path), "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > limit:
+                raise CvaeError(
+                    "{} is damaged: {:,} bytes, over {:,}".format(path, size, limit)
+                )
+            yield stream, size
+    except OSError as error:
+        raise CvaeError("cannot read {}: {}".format(path, error.strerror or error))
+
+
 def read_json(path):
     """Parse the JSON object in `path`.
 
     Raises:
         CvaeError: the file is missing, unreadable or not a JSON object.
     """
+    with open_regular(path, MAX_JSON) as (stream, _):
+        return parse_json(stream.read(MAX_JSON), path)
+
+
+def parse_json(data, source):
+    """Parse the JSON object in `data` (bytes), which come from `source`.
+
+    Raises:
+        CvaeError: it is none, or has NaN, infinity or a whole number of over 20 digits.
+    """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CvaeError("cannot read {}: {}".format(path, error.strerror or error))
+        text = data.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_int=_short_int)
+    except RecursionError:
+        raise CvaeError("{} is damaged: nested too deeply".format(source))
     except ValueError as error:
-        raise CvaeError("{} is not valid JSON ({}); delete it".format(path, error))
+        raise CvaeError("{} is damaged: {}".format(source, error))
     if not isinstance(value, dict):
-        raise CvaeError("{} does not hold a JSON object; delete it".format(path))
+        raise CvaeError("{} is damaged: not a JSON object".format(source))
     return value
+
+
+def _refuse(literal):
+    raise ValueError("{} is no number".format(literal))
+
+
+def _short_int(digits):
+    """`int`, which takes minutes for a million digits, of at most 20."""
+    if len(digits) > 20:
+        raise ValueError("a number of {} digits".format(len(digits)))
+    return int(digits)
+
+
+def check_place(directory):
+    """Raise `CvaeError` unless files can be written into `directory`, once made."""
+    place = Path(directory).absolute()
+    while not os.path.lexists(str(place)) and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=str(place)):
+            return
+    except OSError as error:
+        raise CvaeError(
+            "cannot write to {}: {}".format(directory, error.strerror or error)
+        )
 
 
 def _fsync(path):
@@ -101,7 +168,7 @@ def lock_file(path):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("w")
+        handle = path.open("a")
     except OSError as error:
         raise CvaeError("cannot write {}: {}".format(path, error.strerror or error))
     if fcntl is not None:

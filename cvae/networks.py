@@ -43,8 +43,7 @@ def dense(h: tf.Tensor, units: int, name: str, seed: int) -> tf.Tensor:
     Weights start as Glorot & Bengio (2010) uniform draws keyed by `seed` and the
     variable's name, biases at zero.
     """
-    n_in = h.shape[-1]
-    n_in = int(getattr(n_in, "value", n_in))
+    n_in = h.shape.as_list()[-1]
     with tf.variable_scope(name):
         kernel = tf.get_variable(
             "kernel", [n_in, units], initializer=_glorot(seed), use_resource=True

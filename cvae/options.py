@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from cvae.config import PRESETS, Config
-from cvae.errors import nearest
+from cvae.errors import nearest, shown
 
 
 def add_run(parser, left_out: str = "the newest one") -> None:
     """Add --run, the directory of a run; its help describes the one `left_out`."""
     parser.add_argument(
         "--run",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="directory of the run; left out, {}".format(left_out),
     )
@@ -23,16 +23,32 @@ def add_mnist_dir(parser) -> None:
     """Add --mnist-dir, which says where MNIST lies."""
     parser.add_argument(
         "--mnist-dir",
-        type=Path,
+        type=path,
         metavar="DIR",
-        help="folder of the four MNIST files; left out, $MNIST_DIR, then data/mnist",
+        help="the only place to look for the four files, gzip or plain; left out, "
+        "$MNIST_DIR, then data/mnist",
+    )
+
+
+def add_output_dir(parser) -> None:
+    """Add --output, the directory of the report."""
+    parser.add_argument(
+        "--output",
+        type=path,
+        default=Path("report"),
+        metavar="DIR",
+        help="where report.pdf, its figures and results.json go",
     )
 
 
 def add_settings(parser) -> None:
     """Add --preset and one option for each field of `Config`."""
     parser.add_argument(
-        "--preset", default="default", type=choice(PRESETS), help=", ".join(PRESETS)
+        "--preset",
+        default="default",
+        type=choice(PRESETS),
+        metavar="NAME",
+        help="settings to start from: " + " or ".join(PRESETS),
     )
     for field in dataclasses.fields(Config):
         name = "--" + field.name.replace("_", "-")
@@ -56,6 +72,26 @@ def add_settings(parser) -> None:
             )
 
 
+def path(text: str) -> Path:
+    """Argparse type: a path with a name that can be printed and given to TensorFlow."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("{} is not UTF-8".format(shown(text)))
+    return Path(text)
+
+
+def picture(text: str) -> Path:
+    """Argparse type: the path of an image file."""
+    if path(text).suffix not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(
+            "{} does not end in .png or .svg".format(shown(text))
+        )
+    return Path(text)
+
+
 def whole(low: int, high: int):
     """Return an argparse type: a whole number from `low` to `high`."""
 
@@ -66,7 +102,7 @@ def whole(low: int, high: int):
             value = None
         if value is None or not low <= value <= high:
             raise argparse.ArgumentTypeError(
-                "{!r} is not a whole number from {} to {}".format(text, low, high)
+                "{} is not a whole number from {} to {}".format(shown(text), low, high)
             )
         return value
 
@@ -79,7 +115,7 @@ def int_list(text):
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            "{!r} is not a list of whole numbers like 3,7".format(text)
+            "{} is not a list of whole numbers like 3,7".format(shown(text))
         )
 
 
@@ -108,7 +144,7 @@ def choice(valid):
     def parse(text):
         if text not in valid:
             raise argparse.ArgumentTypeError(
-                "there is no {!r}: {}".format(text, nearest(text, valid))
+                "there is no {}: {}".format(shown(text), nearest(text, valid))
             )
         return text
 
@@ -119,16 +155,24 @@ def _parser_of(field):
     if field.metadata["choices"]:
         return choice(field.metadata["choices"])
     if field.type in (int, float):
-        return field.type
+        return _number(field.type, {int: "a whole number", float: "a number"})
     return _optional_float if field.type == Optional[float] else int_list
 
 
+def _number(kind, words):
+    def parse(text):
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                "{} is not {}".format(shown(text), words[kind])
+            )
+
+    return parse
+
+
 def _optional_float(text):
-    return None if text == "none" else float(text)
-
-
-# argparse names the type in its message about a bad value.
-_optional_float.__name__ = "number (or none)"
+    return None if text == "none" else _number(float, {float: "a number or none"})(text)
 
 
 def _metavar(field):

@@ -4,22 +4,26 @@ runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
             evaluation.json  samples.npz  figures/
 """
 
+import contextlib
 import hashlib
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from cvae import files
+from cvae import files, forms
+from cvae.arrays import MAX_BYTES, read_arrays, write_arrays
 from cvae.config import Config
 from cvae.errors import CvaeError, nearest
+from cvae.forms import check
 
 RUNS = Path("runs")
 LATEST = "latest"
 AVERAGE = "/ExponentialMovingAverage"  # what TensorFlow appends to an averaged name
+MAX_METRICS = 1 << 28  # bytes of metrics.jsonl: a million epochs
+MAX_ROW = 1 << 12  # bytes of a line of it
 
 
 class Checkpoint(NamedTuple):
@@ -41,7 +45,8 @@ class Run:
                 "{} is not a run: it has no config.json; train one with "
                 "`python scripts/train.py --run {}`".format(self.path, self.path)
             )
-        self.config = Config.from_dict(files.read_json(self._file("config.json")))
+        self.config = _read_config(self._file("config.json"))
+        self._damaged = set()  # names of checkpoints that were passed over
 
     @classmethod
     def create(cls, path: Path, config: Config) -> "Run":
@@ -51,12 +56,15 @@ class Run:
             CvaeError: the directory already holds a run.
         """
         path = Path(path)
-        if (path / "config.json").exists():
-            raise CvaeError(
-                "{} already holds a run: continue it with --resume, or choose "
-                "another --run".format(path)
-            )
-        files.write_json(path / "config.json", config.to_dict())
+        if path.name in ("", ".."):
+            raise CvaeError("{} is no name for a run: choose another".format(path))
+        with _lock(path):  # of two that make the same run at once, one does
+            if (path / "config.json").exists():
+                raise CvaeError(
+                    "{} already holds a run: continue it with --resume, or choose "
+                    "another --run".format(path)
+                )
+            files.write_json(path / "config.json", config.to_dict())
         run = cls(path)
         run._become_latest()
         return run
@@ -67,22 +75,25 @@ class Run:
         Raises:
             CvaeError: another process trains this run.
         """
-        handle = files.lock_file(self._file(".lock"))
-        if handle is None:
-            raise CvaeError(
-                "another process is training {}: wait for it, stop it, or choose "
-                "another --run".format(self.path)
-            )
-        return handle
+        return _lock(self.path)
 
     # Metrics
 
     def append_metrics(self, row: Dict[str, Any]) -> None:
         """Add one line to `metrics.jsonl`."""
-        with self._file("metrics.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(row, allow_nan=False) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
+        line = json.dumps(row, allow_nan=False) + "\n"
+        path = self._file("metrics.jsonl")
+        try:
+            with path.open("a", encoding="utf-8") as out:
+                out.write(line)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise CvaeError(
+                "cannot write {}: {}; free the disk, then go on with --resume".format(
+                    path, error.strerror or error
+                )
+            )
 
     def metrics(self) -> List[Dict[str, Any]]:
         """Return the rows of `metrics.jsonl`, oldest first, but not a cut last line.
@@ -91,16 +102,15 @@ class Run:
             CvaeError: a line before the last is damaged.
         """
         path = self._file("metrics.jsonl")
-        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+        if not path.exists():
+            return []
         rows = []
-        for number, line in enumerate(lines[:-1], 1):  # what follows the last \n is cut
-            try:
-                row = json.loads(line)
-                rows.append({**row, "step": int(row["step"])})
-            except (ValueError, TypeError, KeyError):
-                raise CvaeError(
-                    "{} is damaged at line {}; delete that line".format(path, number)
-                )
+        with files.open_regular(path, MAX_METRICS) as (stream, _):
+            lines = iter(lambda: stream.readline(MAX_ROW), b"")
+            for number, line in enumerate(lines, 1):
+                if not line.endswith(b"\n") and len(line) < MAX_ROW:
+                    break  # cut while it was written
+                rows.append(_metrics_row(line, path, number))
         return rows
 
     def trim_metrics(self, step: int) -> None:
@@ -114,12 +124,12 @@ class Run:
         """Write the latest (and `best`) checkpoint, keeping the one before it."""
         folder = self._file("checkpoints")
         name = "step-{:09d}.npz".format(checkpoint.state["step"])
-        with files.whole_file(folder / name) as scratch, scratch.open("wb") as out:
-            state = np.array(json.dumps(checkpoint.state, allow_nan=False))
-            np.savez(out, **{_STATE: state}, **checkpoint.arrays)
+        state = np.array(json.dumps(checkpoint.state, allow_nan=False))
+        write_arrays(folder / name, dict(checkpoint.arrays, **{_STATE: state}))
         entry = {"file": name, "sha256": _sha256(folder / name)}
-        index = self._index()
-        recent = [e for e in index.get("recent", []) if e["file"] != name]
+        index = self._index(warn=_say_nothing)
+        useless = self._damaged | {name}
+        recent = [e for e in index.get("recent", []) if e["file"] not in useless]
         index["recent"] = ([entry] + recent)[:2]
         if best:
             index["best"] = entry
@@ -128,7 +138,8 @@ class Run:
         named = {"index.json"}.union(entry["file"] for entry in entries)
         for path in folder.iterdir():  # older ones, and what a killed process left
             if path.name not in named:
-                path.unlink()
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def load_checkpoint(self, best: bool = False, warn=print) -> Checkpoint:
         """Return the latest whole checkpoint, or the best one.
@@ -138,22 +149,25 @@ class Run:
         Raises:
             CvaeError: there is none, or none is whole.
         """
-        index = self._index()
+        index = self._index(warn)
         entries = [index["best"]] if best and "best" in index else []
-        entries = entries or index.get("recent", [])
+        entries += [e for e in index.get("recent", []) if e not in entries]
         for entry in entries:
             path = self._file("checkpoints") / entry["file"]
             try:
-                if _sha256(path) == entry["sha256"]:
-                    return _read_checkpoint(path)
-                problem = "its checksum is wrong"
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                problem = str(error)
-            warn("warning: {} is damaged ({}); passing it over".format(path, problem))
-        state = "no whole checkpoint left" if entries else "no checkpoint yet"
+                if _sha256(path) != entry["sha256"]:
+                    raise CvaeError("{} is damaged: wrong checksum".format(path))
+                return _read_checkpoint(path)
+            except CvaeError as error:
+                warn("warning: {}; passing it over".format(error))
+            self._damaged.add(entry["file"])
+        if entries:
+            state = "no whole checkpoint left; delete its checkpoints/, then train"
+        else:
+            state = "no checkpoint yet; train"
         raise CvaeError(
-            "{} has {}; train it with `python scripts/train.py`, or choose another "
-            "--run".format(self.path, state)
+            "{} has {} it with `python scripts/train.py --resume --run {}`, or choose "
+            "another --run".format(self.path, state, self.path)
         )
 
     def weights(self, warn=print) -> Dict[str, np.ndarray]:
@@ -166,11 +180,30 @@ class Run:
 
     def has_checkpoint(self) -> bool:
         """Return whether a checkpoint was ever written."""
-        return bool(self._index().get("recent"))
+        return bool(self._index(warn=_say_nothing).get("recent"))
 
-    def _index(self):
+    def _index(self, warn):
+        """`index.json`; where it is damaged, one made anew of the files beside it."""
         path = self._file("checkpoints") / "index.json"
-        return files.read_json(path) if path.exists() else {}
+        try:
+            index = files.read_json(path)
+            check(index, forms.INDEX, str(path))
+            return index
+        except CvaeError as error:
+            entries = self._entries_on_disk()
+            if entries:
+                warn("warning: {}; going by the checkpoints beside it".format(error))
+            return {"recent": entries}
+
+    def _entries_on_disk(self):
+        """What `index.json` would say of the checkpoints there are, newest first."""
+        folder = self._file("checkpoints")
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+        entries = []
+        for name in sorted(filter(forms.CHECKPOINT_NAME.fits, names), reverse=True):
+            with contextlib.suppress(CvaeError):  # unreadable
+                entries.append({"file": name, "sha256": _sha256(folder / name)})
+        return entries
 
     # Results
 
@@ -190,7 +223,16 @@ class Run:
                 "{} is not evaluated yet: run `python scripts/evaluate.py --run "
                 "{}`".format(self.path, self.path)
             )
-        return files.read_json(self._file("evaluation.json"))
+        try:
+            results = files.read_json(self._file("evaluation.json"))
+            check(results, forms.EVALUATION, str(self._file("evaluation.json")))
+        except CvaeError as error:
+            raise CvaeError(
+                "{}; evaluate again: `python scripts/evaluate.py --run {}`".format(
+                    error, self.path
+                )
+            )
+        return results
 
     @property
     def samples_path(self) -> Path:
@@ -215,6 +257,8 @@ class Run:
         if self.path.name == LATEST or (link.exists() and not link.is_symlink()):
             return
         scratch = link.with_name(".{}.{}".format(LATEST, os.getpid()))
+        with contextlib.suppress(FileNotFoundError):  # of a killed process
+            scratch.unlink()
         os.symlink(self.path.name, str(scratch))
         os.replace(str(scratch), str(link))
 
@@ -256,6 +300,27 @@ def check_arrays(arrays, shapes):
             )
 
 
+def check_finite(values: np.ndarray, run: Run) -> None:
+    """Raise `CvaeError` unless all `values`, which `run`'s weights gave, are finite."""
+    if not np.isfinite(values).all():
+        raise CvaeError(
+            "{} gives values that are not finite: its training diverged; train anew "
+            "with a --learning-rate below {:g}".format(
+                run.path, run.config.learning_rate
+            )
+        )
+
+
+def _lock(path):
+    handle = files.lock_file(path / ".lock")
+    if handle is None:
+        raise CvaeError(
+            "another process is training {}: wait for it, stop it, or choose "
+            "another --run".format(path)
+        )
+    return handle
+
+
 def _no_run(path):
     siblings = path.parent.iterdir() if path.parent.is_dir() else []
     runs = sorted(p.name for p in siblings if (p / "config.json").exists())
@@ -263,15 +328,46 @@ def _no_run(path):
     return "there is no run {}: {}".format(path, hint)
 
 
+def _read_config(path):
+    try:
+        return Config.from_dict(files.read_json(path))
+    except CvaeError as error:
+        place = "" if str(path) in str(error) else "{}: ".format(path)
+        raise CvaeError("{}{}; restore it, or train another run".format(place, error))
+
+
+def _metrics_row(line, path, number):
+    try:
+        row = files.parse_json(line, "the row")
+        check(row, forms.METRICS_ROW, "the row")
+    except CvaeError as error:
+        raise CvaeError(
+            "{} is damaged at line {} ({}); delete that line".format(
+                path, number, error
+            )
+        )
+    return row
+
+
 def _read_checkpoint(path):
-    with np.load(str(path), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return Checkpoint(arrays, json.loads(str(arrays.pop(_STATE))))
+    arrays = read_arrays(path)
+    text = arrays.pop(_STATE, None)
+    if text is None or text.dtype.kind != "U" or text.shape:
+        raise CvaeError("{} is damaged: it has no state".format(path))
+    state = files.parse_json(str(text).encode("utf-8"), path)
+    check(state, forms.PROGRESS, str(path))
+    if state["plan"][0] > state["step"]:
+        raise CvaeError("{} is damaged: its plan is of a later step".format(path))
+    return Checkpoint(arrays, state)
+
+
+def _say_nothing(warning):
+    """Somebody else says it."""
 
 
 def _sha256(path):
     digest = hashlib.sha256()
-    with Path(path).open("rb") as data:
+    with files.open_regular(path, MAX_BYTES) as (data, _):
         for chunk in iter(lambda: data.read(1 << 20), b""):
             digest.update(chunk)
     return digest.hexdigest()

@@ -5,10 +5,13 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from cvae import figures, files, mnist
+from cvae import figures, mnist
+from cvae.arrays import write_arrays
 from cvae.errors import CvaeError
 from cvae.inference import Model
-from cvae.run import Run
+from cvae.run import Run, check_finite
+
+MAX_IMAGES = 20000  # in one grid
 
 
 class Style(NamedTuple):
@@ -39,16 +42,21 @@ def write_samples(
         CvaeError: the run has no such class or no checkpoint, or the disk refuses.
     """
     classes = _check_classes(classes, run.config.n_classes)
+    if len(classes) * per_class > MAX_IMAGES:
+        raise CvaeError(
+            "{:,} classes of {:,} images are over {:,}: make --per-class smaller, or "
+            "name fewer --classes".format(len(classes), per_class, MAX_IMAGES)
+        )
     draw = same_style if style.same_style else samples
     with Model(run.config, run.weights()) as model:
         images = draw(model, classes, per_class, style.seed)
+    check_finite(images, run)
     if style.binary:
         images = draw_bits(images, style.seed)
     arrays = grid.with_suffix(".npz") if grid else run.samples_path
     grid = grid or run.figures_dir / "samples.png"
     figures.sample_grid(grid, images, classes, mnist.note(run.config.dataset))
-    with files.whole_file(arrays) as scratch, scratch.open("wb") as out:
-        np.savez(out, x=images, y=np.array(classes), seed=style.seed)
+    write_arrays(arrays, {"x": images, "y": classes, "seed": style.seed})
     return grid, arrays
 
 

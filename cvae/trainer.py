@@ -15,9 +15,8 @@ from cvae.run import AVERAGE, check_arrays
 class Trainer:
     """θ and φ under training: Adam on minus the mean bound, weights averaged.
 
-    The images stay in the graph, and a call runs many steps in one `tf.while_loop`:
-    entering TensorFlow once a step would cost a sixth of the rate
-    (`benchmarks/README.md`).
+    The images stay in the graph, and a call runs many steps in one `tf.while_loop`, so
+    that TensorFlow is not entered anew for every step.
     """
 
     def __init__(self, config: Config, train: Split):
@@ -29,7 +28,9 @@ class Trainer:
             self._initialize, {self._images: train.images, self._labels: train.labels}
         )
 
-    def steps(self, first_step: int, order: np.ndarray, rates: np.ndarray):
+    def steps(
+        self, first_step: int, order: np.ndarray, rates: np.ndarray
+    ) -> np.ndarray:
         """Take one step for each row of `order`.
 
         Args:

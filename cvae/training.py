@@ -46,10 +46,10 @@ def train(run: Run, dataset: Dataset) -> Dict[str, Any]:
         stopped_by = stack.enter_context(_stop_signals())
         loop = _Loop(run, dataset, stack)
         while not loop.finished():
-            loop.advance()
-            if stopped_by and not loop.finished():
+            if stopped_by:
                 loop.save()
                 raise Interrupted(stopped_by[0])
+            loop.advance()
     return run.metrics()[-1]
 
 
@@ -148,6 +148,7 @@ class _Loop:
         self._trainer = stack.enter_context(Trainer(run.config, train_split))
         if run.has_checkpoint():
             self._restore(run.load_checkpoint())
+        self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
         self._model = stack.enter_context(Model(run.config, self._trainer.averages()))
         self._events = stack.enter_context(_events(run, self._state.step))
@@ -169,7 +170,7 @@ class _Loop:
         order = schedule.order(first, n_steps, self._n_images, self._config)
         rates = schedule.rates(plan, first, n_steps, self._config)
         bounds = self._trainer.steps(first, order, rates)
-        self._check_finite(bounds, first)
+        self._check_finite(bounds, "the bound", first + _first_bad(bounds))
         self._state = self._state._replace(
             step=first + n_steps,
             seconds=self._seconds_before + time.time() - self._began,
@@ -188,11 +189,15 @@ class _Loop:
             self.save()
 
     def save(self, best=False):
-        """Write a checkpoint of this very step."""
-        state = self._state._asdict()
-        checkpoint = Checkpoint(self._trainer.state(), dict(state))
-        self._run.save_checkpoint(checkpoint, best)
-        self._saved = time.time()
+        """Write a checkpoint of this very step, unless it has one."""
+        step = self._state.step
+        if step == self._saved_step:  # to write over it would risk the only one
+            return
+        arrays = self._trainer.state()
+        for name, array in arrays.items():
+            self._check_finite(array, name, step)
+        self._run.save_checkpoint(Checkpoint(arrays, dict(self._state._asdict())), best)
+        self._saved_step, self._saved = step, time.time()
 
     def _end_of_epoch(self, rate):
         """Write a row of metrics, evaluating when it is due, and a checkpoint."""
@@ -203,6 +208,7 @@ class _Loop:
         if due:
             self._model.load(self._trainer.averages())
             held_out = float(self._model.bound(self._bits, self._labels).total.mean())
+            self._check_finite(held_out, "the held-out bound", self._state.step)
             row[self._held_out + "_bound"] = held_out
             best = self._state.best is None or held_out > self._state.best
         self._state = self._state._replace(bound_sum=0.0, bound_steps=0)
@@ -260,19 +266,16 @@ class _Loop:
         )
         self._state = self._state._replace(plan=plan)
 
-    def _check_finite(self, bounds, first):
-        if np.isfinite(bounds).all():
+    def _check_finite(self, values, name, step):
+        if np.isfinite(values).all():
             return
         kept = (
             "the last good checkpoint is kept; " if self._run.has_checkpoint() else ""
         )
         raise CvaeError(
-            "{}: the bound is not finite at step {}; {}train anew with a "
+            "{}: {} is not finite at step {}; {}train anew with a "
             "--learning-rate below {:g}".format(
-                self._run.path,
-                first + int(np.argmin(np.isfinite(bounds))),
-                kept,
-                self._config.learning_rate,
+                self._run.path, name, step, kept, self._config.learning_rate
             )
         )
 
@@ -280,6 +283,10 @@ class _Loop:
         self._trainer.restore(checkpoint.arrays)
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))
+
+
+def _first_bad(values):
+    return int(np.argmin(np.isfinite(values)))
 
 
 @contextlib.contextmanager
@@ -298,8 +305,11 @@ def _stop_signals():
 @contextlib.contextmanager
 def _events(run, step):
     """Open a TensorBoard writer; what older files say after `step` is void."""
-    with tf.Graph().as_default():
-        writer = tf.summary.FileWriter(str(run.events_dir))
+    try:
+        with tf.Graph().as_default():
+            writer = tf.summary.FileWriter(str(run.events_dir))
+    except tf.errors.OpError as error:
+        raise CvaeError("cannot write {}: {}".format(run.events_dir, error.message))
     start = tf.SessionLog(status=tf.SessionLog.START)
     writer.add_session_log(start, step)
     try:

@@ -1,8 +1,21 @@
-"""Imported first by every script: finds the package, and says so if set-up is due."""
+"""Imported first by every script: finds the package, and says so if set-up is due.
+
+A signal while modules are imported ends the script with one line, too.
+"""
 
 import importlib.util
 import os
+import signal
 import sys
+
+
+def _leave(number, _):
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)
+
+
+for _number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(_number, _leave)  # `cvae.cli.run_main` takes over
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -12,36 +12,34 @@ import hashlib
 
 import numpy as np
 
-from cvae import mnist
+from cvae import mnist, options
+from cvae.arrays import write_arrays
 from cvae.cli import Parser, run_main
-from cvae.files import whole_file
 
 
 def main():
     parser = Parser(__doc__)
     parser.add_argument(
         "--output",
+        type=options.path,
         metavar="FILE",
         default="data/mnist-test-bits.npz",
         help="file to write",
     )
     parser.add_argument(
         "--seed",
-        type=int,
+        type=options.whole(0, 2**32 - 1),
         default=mnist.TEST_BITS_SEED,
+        metavar="N",
         help="of the draws, 0 to 4294967295; evaluations use the default",
     )
-    parser.add_argument(
-        "--mnist-dir",
-        metavar="DIR",
-        help="the only place to look: the four files, gzip or plain; else $MNIST_DIR",
-    )
+    options.add_mnist_dir(parser)
     args = parser.parse_args()
 
     test = mnist.load("mnist", args.mnist_dir).test
     bits = mnist.binarize(test.images, args.seed)
-    with whole_file(args.output) as scratch, scratch.open("wb") as stream:
-        np.savez(stream, images=bits, labels=test.labels, seed=np.int64(args.seed))
+    arrays = {"images": bits, "labels": test.labels, "seed": np.int64(args.seed)}
+    write_arrays(args.output, arrays)
     print("{}: {:,} images, seed {}".format(args.output, len(bits), args.seed))
     print("sha256 of the bits: {}".format(hashlib.sha256(bits.tobytes()).hexdigest()))
 

@@ -8,9 +8,7 @@ The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from pathlib import Path
-
-from cvae import cli, mnist, options, report
+from cvae import cli, files, mnist, options, report
 from cvae.run import find
 
 
@@ -19,15 +17,10 @@ def main():
     parser = cli.Parser(__doc__)
     options.add_run(parser)
     options.add_mnist_dir(parser)
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("report"),
-        metavar="DIR",
-        help="where report.pdf, its figures and results.json go",
-    )
+    options.add_output_dir(parser)
     arguments = parser.parse_args()
     report.check_typesetter()
+    files.check_place(arguments.output)
     run = find(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     paths = report.build(run, arguments.output, dataset)

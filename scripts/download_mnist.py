@@ -10,17 +10,13 @@ import _env  # noqa: F401
 
 import numpy as np
 
-from cvae import mnist
+from cvae import mnist, options
 from cvae.cli import Parser, run_main
 
 
 def main():
     parser = Parser(__doc__)
-    parser.add_argument(
-        "--mnist-dir",
-        metavar="DIR",
-        help="the only place to look: the four files, gzip or plain; else $MNIST_DIR",
-    )
+    options.add_mnist_dir(parser)
     files = mnist.fetch(parser.parse_args().mnist_dir)
 
     print("MNIST is in {}".format(files[0].path.parent))

@@ -6,9 +6,7 @@ python scripts/make_report.py --preset quick --output /tmp/report
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from pathlib import Path
-
-from cvae import cli, options
+from cvae import cli, files, options
 from cvae.config import PRESETS
 
 
@@ -17,16 +15,15 @@ def main():
     parser = cli.Parser(__doc__)
     options.add_mnist_dir(parser)
     parser.add_argument(
-        "--preset", default="default", type=options.choice(PRESETS), metavar="NAME"
+        "--preset",
+        default="default",
+        type=options.choice(PRESETS),
+        metavar="NAME",
+        help="settings of the run: " + " or ".join(PRESETS),
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("report"),
-        metavar="DIR",
-        help="where report.pdf, its figures and results.json go",
-    )
+    options.add_output_dir(parser)
     arguments = parser.parse_args()
+    files.check_place(arguments.output)
     from cvae import pipeline  # TensorFlow, once the command line is right
 
     return pipeline.make_report(arguments.preset, arguments.output, arguments.mnist_dir)

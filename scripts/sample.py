@@ -7,8 +7,6 @@ python scripts/sample.py --classes 3,7 --binary --seed 1 --output two.png
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from pathlib import Path
-
 from cvae import cli, options
 from cvae.run import find
 
@@ -59,10 +57,10 @@ def _parser():
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=options.picture,
         metavar="PNG",
-        help="the grid, with the arrays beside it as .npz; left out, samples.png and "
-        "samples.npz in the run",
+        help="the grid, .png or .svg, with the arrays beside it as .npz; left out, "
+        "samples.png and samples.npz in the run",
     )
     return parser
 

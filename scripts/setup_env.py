@@ -11,6 +11,7 @@ runs on any Python from 3.6 on, before anything is installed.
 
 import argparse
 import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -320,6 +321,20 @@ def _what_failed(status, said, log):
     return "{} (all of it: {}){}".format(cause, log, last)
 
 
+def _name(text):
+    """Argparse type: text that can be printed on one line."""
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError("{!r} is no name".format(text))
+    return text
+
+
+def _no_option(text, options):
+    name = text.partition("=")[0]
+    near = difflib.get_close_matches(name, options, n=1)
+    guess = "; did you mean {!r}?".format(near[0]) if near else ""
+    return "there is no {!r}{}".format(name, guess)
+
+
 def main():
     """Parse the command line; 0 if the environment is ready, 2 and one line if not."""
     parser = argparse.ArgumentParser(
@@ -327,18 +342,42 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--venv", default=".venv", help="the directory to make")
-    parser.add_argument("--python", default=os.environ.get("PYTHON"))
-    parser.add_argument("--extra", action="append", default=[], metavar="NAME")
-    parser.error = lambda message: parser.exit(2, "error: {}\n".format(message))
-    args = parser.parse_args()
+    parser.add_argument(
+        "--venv",
+        default=".venv",
+        type=_name,
+        metavar="DIR",
+        help="the directory to make (default: .venv)",
+    )
+    parser.add_argument(
+        "--python",
+        default=os.environ.get("PYTHON") or None,
+        type=_name,
+        metavar="PROGRAM",
+        help="the interpreter to use (default: $PYTHON, else the best one found)",
+    )
+    parser.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        type=_name,
+        metavar="NAME",
+        help="install requirements-NAME.txt, too; may be given several times",
+    )
+    parser.error = lambda message: parser.exit(
+        2, "error: {} (see --help)\n".format(" ".join(message.split()))
+    )
+    args, unknown = parser.parse_known_args()
+    if unknown:
+        parser.error(_no_option(unknown[0], ("--venv", "--python", "--extra")))
     try:
         set_up(ROOT / args.venv, args.extra, args.python)
     except SetupError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
     except OSError as error:
-        print("error: cannot make {}: {}".format(args.venv, error), file=sys.stderr)
+        reason = error.strerror or error
+        print("error: cannot make {}: {}".format(args.venv, reason), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; the next run starts afresh", file=sys.stderr)

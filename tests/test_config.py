@@ -2,8 +2,11 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
+import tiny
 
+from cvae import config as config_room
 from cvae.config import PRESETS, Config, preset
 from cvae.errors import CvaeError
 
@@ -70,3 +73,31 @@ def test_every_setting_says_what_it_is():
 def test_a_run_without_an_end_is_refused():
     with pytest.raises(CvaeError, match="no end"):
         Config(epochs=None, minutes=None)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"hidden": (10**6,)}, "weights"),
+        ({"hidden": (9000, 9000)}, "weights"),
+        ({"z_dim": 10**4, "hidden": (10**4,)}, "weights"),
+        ({"batch_size": 10**6}, "a step"),
+        ({"particles": 10**4}, "a step"),
+        ({"hidden": (1,) * 33}, "hidden"),
+        ({"z_dim": 10**400}, "z_dim"),
+    ],
+)
+def test_a_model_that_no_common_machine_holds_is_refused_in_one_line(changes, words):
+    with pytest.raises(CvaeError, match=words) as error:
+        Config(**changes)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 300
+
+
+def test_the_memory_of_the_weights_is_that_of_the_model(monkeypatch):
+    shapes = tiny.shapes(tiny.CONFIG).values()
+    size = 16 * sum(int(np.prod(shape)) for shape in shapes)
+    monkeypatch.setattr(config_room, "MAX_MODEL_BYTES", size)
+    dataclasses.replace(tiny.CONFIG)
+    monkeypatch.setattr(config_room, "MAX_MODEL_BYTES", size - 1)
+    with pytest.raises(CvaeError, match="weights"):
+        dataclasses.replace(tiny.CONFIG)

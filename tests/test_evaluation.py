@@ -87,7 +87,7 @@ def test_a_runs_evaluation_is_written_and_named_after_its_data(data, tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     weights = tiny.random_weights(tiny.shapes(CONFIG))
     arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": 1}))
+    run.save_checkpoint(Checkpoint(arrays, {"step": 1, "plan": [0, 0.0, 1]}))
     noted = data._replace(name="mnist-5k", note="a small subset")
     results = evaluation.evaluate_run(run, noted, 3)
     assert run.evaluation() == results and results["step"] == 1
@@ -95,9 +95,20 @@ def test_a_runs_evaluation_is_written_and_named_after_its_data(data, tmp_path):
     assert "a small subset" in evaluation.table(results)
 
 
+def test_a_diverged_run_is_one_line_and_leaves_no_evaluation(data, tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    weights = tiny.random_weights(tiny.shapes(CONFIG))
+    arrays = {n + AVERAGE: w * np.float32(1e30) for n, w in weights.items()}
+    state = {"step": 1, "plan": [0, 0.0, 1]}
+    run.save_checkpoint(Checkpoint(arrays, state))
+    with pytest.raises(CvaeError, match="training diverged.*--learning-rate"):
+        evaluation.evaluate_run(run, data, 3)
+    assert not (run.path / "evaluation.json").exists()
+
+
 def test_data_of_other_classes_is_refused_and_the_old_evaluation_kept(data, tmp_path):
     run = Run.create(tmp_path / "run", Config(n_classes=4))
-    run.write_evaluation({"bound": 1.0})
+    before = run.write_evaluation({"bound": 1.0}).read_bytes()
     with pytest.raises(CvaeError, match="classes"):
         evaluation.evaluate_run(run, data, 3)
-    assert run.evaluation() == {"bound": 1.0}
+    assert (run.path / "evaluation.json").read_bytes() == before

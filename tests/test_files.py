@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +76,50 @@ def test_a_missing_file_is_one_line_that_names_it(tmp_path):
 def test_the_nearest_name_is_suggested_only_when_there_is_one():
     assert nearest("swich", ["swish", "relu"]).startswith("did you mean 'swish'?")
     assert nearest("zzz", ["swish", "relu"]) == "choose from swish, relu"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "device"])
+def test_what_is_no_regular_file_is_never_replaced(tmp_path, monkeypatch, kind):
+    path = tmp_path / "place"
+    if kind == "pipe":
+        os.mkfifo(str(path))
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path = Path("/dev/null")
+        monkeypatch.setattr(os, "replace", _refuse(13))  # should the check be gone
+        monkeypatch.setattr(tempfile, "mkstemp", _refuse(13))
+    mode = path.stat().st_mode
+    with pytest.raises(CvaeError, match="not a regular file"):
+        files.write_bytes(path, b"new")
+    assert path.stat().st_mode == mode
+
+
+def test_a_place_to_write_to_is_tried_before_the_work_and_left_as_it_was(tmp_path):
+    files.check_place(tmp_path / "not" / "yet")
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "x", "/proc/x", "/dev/full"):
+        with pytest.raises(CvaeError, match="cannot write to {}".format(place)):
+            files.check_place(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": NaN}',
+        b'{"a": -Infinity}',
+        b'{"a": ' + b"9" * 10**6 + b"}",
+        b"[" * 10**6,
+        b'{"a": "\xff"}',
+        b" " * (files.MAX_JSON + 1),
+    ],
+)
+def test_json_that_would_cost_or_mislead_is_refused_at_once(tmp_path, data):
+    path = tmp_path / "file.json"
+    path.write_bytes(data)
+    began = time.monotonic()
+    with pytest.raises(CvaeError, match="is damaged") as error:
+        files.read_json(path)
+    assert time.monotonic() - began < 1.0
+    assert "\n" not in str(error.value) and len(str(error.value)) < 300

@@ -412,7 +412,7 @@ def state(dataset):
 def run(tmp_path, state):
     """A run of 5 steps, evaluated."""
     run = Run.create(tmp_path / "runs" / "small", CONFIG)
-    run.save_checkpoint(Checkpoint(state, {"step": 5}))
+    run.save_checkpoint(Checkpoint(state, {"step": 5, "plan": [0, 0.0, 5]}))
     row = {"step": 5, "epoch": 1.0, "seconds": 1.5, "learning_rate": 1e-9}
     row.update(images_per_second=33.3, train_bound=-540.25, test_bound=-541.75)
     run.append_metrics(row)

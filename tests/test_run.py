@@ -21,6 +21,11 @@ def _checkpoint(step):
     return Checkpoint(arrays, {"step": step, "plan": [0, 0.1, 9]})
 
 
+def _row(step):
+    bound = -100.0 + step
+    return {"step": step, "epoch": 1.0, "seconds": 2.0, "train_bound": bound}
+
+
 def _newest_file(new_run):
     index = files.read_json(new_run.path / "checkpoints" / "index.json")
     return new_run.path / "checkpoints" / index["recent"][0]["file"]
@@ -101,6 +106,31 @@ def test_a_damaged_latest_checkpoint_is_named_and_the_one_before_used(new_run, d
     assert len(warnings) == 1 and str(damaged) in warnings[0]
 
 
+def test_a_damaged_checkpoint_does_not_push_out_the_whole_one_before_it(new_run):
+    for step in (5, 6):
+        new_run.save_checkpoint(_checkpoint(step))
+    _truncate(_newest_file(new_run))
+    new_run.load_checkpoint(warn=lambda line: None)
+    new_run.save_checkpoint(_checkpoint(7))
+    _truncate(_newest_file(new_run))
+    assert new_run.load_checkpoint(warn=lambda line: None).state["step"] == 5
+
+
+def test_a_damaged_best_checkpoint_is_made_good_by_the_latest(new_run):
+    new_run.save_checkpoint(_checkpoint(5), best=True)
+    for step in (6, 7):
+        new_run.save_checkpoint(_checkpoint(step))
+    _truncate(new_run.path / "checkpoints" / "step-000000005.npz")
+    best = new_run.load_checkpoint(best=True, warn=lambda line: None)
+    assert best.state["step"] == 7
+
+
+def test_a_full_disk_under_the_metrics_is_one_line(new_run):
+    (new_run.path / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(CvaeError, match="No space left.*--resume"):
+        new_run.append_metrics({"step": 1})
+
+
 def test_no_whole_checkpoint_left_is_one_line(new_run):
     new_run.save_checkpoint(_checkpoint(5))
     _truncate(_newest_file(new_run))
@@ -147,7 +177,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_usable(new_run, monkeypatch):
 
 def test_a_cut_last_line_of_metrics_is_left_out_and_later_rows_are_trimmed(new_run):
     for step in (10, 20, 30):
-        new_run.append_metrics({"step": step, "train_bound": -100.0 + step})
+        new_run.append_metrics(_row(step))
     path = new_run.path / "metrics.jsonl"
     path.write_text(path.read_text() + '{"step": 40, "tra')
     assert [row["step"] for row in new_run.metrics()] == [10, 20, 30]
@@ -156,7 +186,7 @@ def test_a_cut_last_line_of_metrics_is_left_out_and_later_rows_are_trimmed(new_r
 
 
 def test_a_damaged_line_of_metrics_is_named(new_run):
-    new_run.append_metrics({"step": 1})
+    new_run.append_metrics(_row(1))
     path = new_run.path / "metrics.jsonl"
     path.write_text("nonsense\n" + path.read_text())
     with pytest.raises(CvaeError, match="damaged at line 1"):
@@ -189,3 +219,85 @@ def test_arrays_of_another_architecture_are_named():
     for shapes in ({"a": [3, 2]}, {"b": [2, 3]}):
         with pytest.raises(CvaeError, match="another architecture"):
             run.check_arrays(arrays, shapes)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"recent": 3}',
+        '{"recent": [{"file": "../../x.npz", "sha256": "' + "0" * 64 + '"}]}',
+        '{"recent": [{"file": "step-000000005.npz", "sha256": "x"}]}',
+        "[" * 9999,
+        None,
+    ],
+)
+def test_a_damaged_index_gives_way_to_the_newest_whole_checkpoint(new_run, index):
+    for step in (5, 6):
+        new_run.save_checkpoint(_checkpoint(step))
+    path = new_run.path / "checkpoints" / "index.json"
+    path.unlink()
+    if index is not None:
+        path.write_text(index)
+    warnings = []
+    assert new_run.has_checkpoint()
+    assert new_run.load_checkpoint(warn=warnings.append).state["step"] == 6
+    assert len(warnings) == 1 and str(path) in warnings[0]
+    _truncate(new_run.path / "checkpoints" / "step-000000006.npz")
+    assert new_run.load_checkpoint(warn=warnings.append).state["step"] == 5
+    new_run.save_checkpoint(_checkpoint(7))
+    del warnings[:]
+    assert new_run.load_checkpoint(warn=warnings.append).state["step"] == 7
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"step": 1}',
+        '{"step": NaN, "epoch": 1.0, "seconds": 1.0, "train_bound": 1.0}',
+        '{"step": 1, "epoch": 1.0, "seconds": 1.0, "train_bound": 1e999}',
+        '{"step": -1, "epoch": 1.0, "seconds": 1.0, "train_bound": 1.0}',
+        '{"step": 1, "epoch": true, "seconds": 1.0, "train_bound": 1.0}',
+        '{"step": 1, "epoch": 1.0, "seconds": 1.0, "train_bound": 1.0, "x": "y"}',
+        '{"step": 1' + " " * 9999 + "}",
+        "\ud800",
+    ],
+)
+def test_a_row_of_metrics_of_another_form_is_damage(new_run, row):
+    data = (row + "\n").encode("utf-8", "surrogatepass")
+    (new_run.path / "metrics.jsonl").write_bytes(data)
+    with pytest.raises(CvaeError, match="damaged at line 1"):
+        new_run.metrics()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"step": 5},
+        {"step": 5, "plan": [0, 0.1]},
+        {"step": 5, "plan": [6, 0.1, 9]},
+        {"step": 5.5, "plan": [0, 0.1, 9]},
+        {"step": 5, "plan": [0, 0.1, 9], "else": 1},
+    ],
+)
+def test_a_checkpoint_with_another_state_is_passed_over(new_run, state):
+    new_run.save_checkpoint(_checkpoint(4))
+    arrays = _checkpoint(5).arrays
+    new_run.save_checkpoint(Checkpoint(arrays, {"step": 5, "plan": [0, 0.1, 9]}))
+    path = _newest_file(new_run)
+    np.savez(str(path), **{"__state__": np.array(json.dumps(state))}, **arrays)
+    index = files.read_json(new_run.path / "checkpoints" / "index.json")
+    index["recent"][0]["sha256"] = run._sha256(path)
+    files.write_json(new_run.path / "checkpoints" / "index.json", index)
+    warnings = []
+    assert new_run.load_checkpoint(warn=warnings.append).state["step"] == 4
+    assert len(warnings) == 1 and str(path) in warnings[0]
+
+
+@pytest.mark.parametrize("path", ["/", "..", "../.."])
+def test_a_place_without_a_name_of_its_own_is_no_place_for_a_run(path):
+    with pytest.raises(CvaeError, match="no name for a run"):
+        Run.create(path, Config())

@@ -30,7 +30,7 @@ def model(weights):
 def run(weights, tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": 1}))
+    run.save_checkpoint(Checkpoint(arrays, {"step": 1, "plan": [0, 0.0, 1]}))
     return run
 
 

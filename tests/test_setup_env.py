@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 
-LOCKS = ("requirements.txt", "requirements-offline.txt")
+LOCKS = ("requirements.txt", "requirements-offline.txt", "requirements-fuzz.txt")
 
 # Runs the script as if some other Python, which no test can choose, had started it.
 RUN = """
@@ -479,7 +479,7 @@ def test_pip_installs_the_package_with_its_version(metadata):
     assert "Version: {}".format(cvae.__version__) in metadata
 
 
-@pytest.mark.parametrize("extra", ["", "report", "test", "dev", "offline"])
+@pytest.mark.parametrize("extra", ["", "report", "test", "dev", "offline", "fuzz"])
 @pytest.mark.parametrize("version", ["3.6.15", "3.7.16"])
 def test_the_locks_pin_every_requirement_of_the_package(metadata, version, extra):
     assert not extra or "Provides-Extra: {}".format(extra) in metadata

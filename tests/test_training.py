@@ -144,7 +144,8 @@ def test_work_after_the_last_checkpoint_is_done_again_to_the_same_bits(
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(data, tmp_path):
     whole, killed = _new_run(tmp_path, "whole"), _new_run(tmp_path, "killed")
     training.train(whole, data)
-    killed.append_metrics({"step": 12, "epoch": 1.0, "train_bound": -1.0})
+    row = {"step": 12, "epoch": 1.0, "seconds": 1.0, "train_bound": -1.0}
+    killed.append_metrics(row)
     training.train(killed, data)
     _assert_same_end(whole, killed)
 
@@ -237,6 +238,72 @@ def test_images_of_one_colour_are_learned_exactly(data, tmp_path, intensity):
     )
     run = _new_run(tmp_path, epochs=20.0)
     assert -30.0 < training.train(run, blank)["test_bound"] <= 0.01
+
+
+@pytest.mark.parametrize("n_classes", [1, 10])
+def test_a_single_class_is_learned(data, tmp_path, n_classes):
+    train, test = (
+        split._replace(labels=np.zeros_like(split.labels))
+        for split in (data.train, data.test)
+    )
+    run = _new_run(tmp_path, n_classes=n_classes, epochs=20.0)
+    last = training.train(run, data._replace(train=train, test=test))
+    assert -300.0 < last["test_bound"] < 0.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_step_stops_with_nothing_lost(
+    data, tmp_path, monkeypatch, number
+):
+    whole, stopped = _new_run(tmp_path, "whole"), _new_run(tmp_path, "stopped")
+    training.train(whole, data)
+    trim = Run.trim_metrics
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Run,
+            "trim_metrics",
+            lambda *args: (os.kill(os.getpid(), number), trim(*args)),
+        )
+        with pytest.raises(training.Interrupted):
+            training.train(stopped, data)
+    assert not stopped.has_checkpoint()
+    training.train(stopped, data)
+    _assert_same_end(whole, stopped)
+
+
+def test_weights_that_are_not_finite_never_reach_a_checkpoint(
+    data, tmp_path, monkeypatch
+):
+    run = _new_run(tmp_path)
+    state = Trainer.state
+
+    def spoiled(trainer):
+        arrays = state(trainer)
+        sorted(arrays.items())[0][1].flat[0] = np.nan
+        return arrays
+
+    monkeypatch.setattr(Trainer, "state", spoiled)
+    with pytest.raises(CvaeError, match="not finite at step 24"):
+        training.train(run, data)
+    assert not run.has_checkpoint()
+
+
+def test_a_stop_right_after_a_checkpoint_does_not_write_over_it(
+    data, tmp_path, monkeypatch
+):
+    """Killed while it writes over the only checkpoint, a run would have none."""
+    run = _new_run(tmp_path)
+    save, saved = Run.save_checkpoint, []
+
+    def save_and_signal(run, checkpoint, best):
+        saved.append(checkpoint.state["step"])
+        save(run, checkpoint, best)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Run, "save_checkpoint", save_and_signal)
+    with pytest.raises(training.Interrupted):
+        training.train(run, data)
+    assert saved == [24]
 
 
 def test_a_batch_larger_than_the_data_and_a_single_image_work(data, tmp_path):

@@ -1,0 +1,133 @@
+"""The form that a value parsed from JSON must have: names, types and ranges.
+
+A form is a `Form`, a list of one form (of every item), or a dict from names to forms.
+A name that ends with "?" may be missing; the name "*" stands for every other one.
+"""
+
+import re
+from typing import Any, Callable, NamedTuple
+
+from cvae.errors import CvaeError, shown
+
+
+class Form(NamedTuple):
+    """What a single value must be, in words and as a test."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def _is_whole(value):
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_number(value):
+    return type(value) in (int, float) and abs(value) < 1e30  # NaN is not
+
+
+def _is_text(value):
+    return isinstance(value, str) and len(value) <= 1000 and value.isprintable()
+
+
+WHOLE = Form("a whole number", _is_whole)
+NUMBER = Form("a finite number", _is_number)
+AMOUNT = Form("a number from 0 up", lambda value: _is_number(value) and not value < 0)
+NUMBER_OR_NULL = Form(
+    "a finite number or null", lambda value: value is None or _is_number(value)
+)
+TEXT = Form("a line of text", _is_text)
+
+
+def check(value: Any, form: Any, place: str) -> None:
+    """Raise `CvaeError`, which names the `place`, unless `value` has the `form`."""
+    if isinstance(form, dict):
+        _check_object(value, form, place)
+    elif isinstance(form, list):
+        if not isinstance(value, list):
+            raise CvaeError("{} is {}, not a list".format(place, shown(value)))
+        for number, item in enumerate(value):
+            check(item, form[0], "{}[{}]".format(place, number))
+    elif not form.fits(value):
+        raise CvaeError("{} is {}, not {}".format(place, shown(value), form.words))
+
+
+def _check_object(value, form, place):
+    if not isinstance(value, dict):
+        raise CvaeError("{} is {}, not an object".format(place, shown(value)))
+    inner = {name.rstrip("?"): part for name, part in form.items()}
+    for name in form:
+        if name[-1] not in "?*" and name not in value:
+            raise CvaeError("{} has no {}".format(place, name))
+    for name, item in value.items():
+        part = inner.get(name, inner.get("*"))
+        if part is None:
+            raise CvaeError("{} has an unknown {}".format(place, shown(name)))
+        check(item, part, "{}: {}".format(place, shown(name)))
+
+
+# The files of a run directory --------------------------------------------------------
+
+
+def _is_plan(value):
+    """`schedule.Plan`: start, progress, end."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and WHOLE.fits(value[0])
+        and NUMBER.fits(value[1])
+        and WHOLE.fits(value[2])
+    )
+
+
+def _is_checkpoint_name(value):
+    name = re.compile(r"step-[0-9]{9,18}\.npz")
+    return isinstance(value, str) and bool(name.fullmatch(value))
+
+
+def _is_sha256(value):
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
+
+
+CHECKPOINT_NAME = Form("the name of a checkpoint", _is_checkpoint_name)
+_ENTRY = {"file": CHECKPOINT_NAME, "sha256": Form("a SHA-256", _is_sha256)}
+INDEX = {"recent": [_ENTRY], "best?": _ENTRY}
+PROGRESS = {
+    "step": WHOLE,
+    "plan": Form("a plan", _is_plan),
+    "seconds?": AMOUNT,
+    "bound_sum?": NUMBER,
+    "bound_steps?": WHOLE,
+    "best?": NUMBER_OR_NULL,
+}
+METRICS_ROW = {
+    "step": WHOLE,
+    "epoch": AMOUNT,
+    "seconds": AMOUNT,
+    "train_bound": NUMBER,
+    "*": NUMBER,
+}
+_ESTIMATE = {"mean": NUMBER, "stderr": AMOUNT}
+EVALUATION = {
+    "bound": _ESTIMATE,
+    "reconstruction": _ESTIMATE,
+    "kl": _ESTIMATE,
+    "kl_sampled": _ESTIMATE,
+    "log_likelihood": dict(_ESTIMATE, particles=WHOLE),
+    "train_bound": dict(_ESTIMATE, n_images=WHOLE),
+    "per_class": [
+        {
+            "class": WHOLE,
+            "n": WHOLE,
+            "bound": NUMBER,
+            "reconstruction": NUMBER,
+            "kl": NUMBER,
+            "kl_sampled?": NUMBER,
+            "log_likelihood": NUMBER,
+        }
+    ],
+    "n_images": WHOLE,
+    "bits_seed": WHOLE,
+    "dataset": TEXT,
+    "note": TEXT,
+    "step?": WHOLE,
+}

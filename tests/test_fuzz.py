@@ -1,0 +1,95 @@
+"""Whatever is in a file, it is read or refused in one line, in little time and memory.
+
+`make soak-fuzz` tries a million inputs; the IDX readers have theirs in test_mnist.py.
+"""
+
+import itertools
+import tracemalloc
+
+import pytest
+import readers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+MEMORY = 4 << 20  # bytes, for inputs of a few thousand
+NAMES = (
+    *("config", "metrics", "evaluation"),
+    *("index", "npz", "npy", "state"),
+)
+
+
+@pytest.fixture(scope="module")
+def all_readers(tmp_path_factory):
+    return readers.make_readers(tmp_path_factory.mktemp("readers"))
+
+
+@pytest.fixture
+def traced():
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+def read_in_bounds(reader, data, folder):
+    """Whether `data` are read, in at most `MEMORY`."""
+    tracemalloc.clear_traces()  # the peak, too
+    read = readers.survives(reader, data, folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    assert peak < MEMORY + 64 * len(data), "{:,} bytes".format(peak)
+    return read
+
+
+def fuzz(count):
+    return settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_good_files_are_read(all_readers, tmp_path, name):
+    reader = all_readers[name]
+    assert reader.seeds and all(
+        readers.survives(reader, seed, tmp_path) for seed in reader.seeds
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arbitrary_bytes_are_read_or_refused(all_readers, tmp_path, traced, name):
+    @fuzz(300)
+    @given(st.binary(max_size=200))
+    def check(data):
+        read_in_bounds(all_readers[name], data, tmp_path)
+
+    check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mutated_files_are_read_or_refused(all_readers, tmp_path, traced, name):
+    reader, seen = all_readers[name], set()
+
+    @fuzz(1200)
+    @given(st.sampled_from(reader.seeds), st.integers(0, 2**64 - 1))
+    def check(good, seed):
+        data = readers.mutated(good, seed)
+        seen.add(read_in_bounds(reader, data, tmp_path))
+
+    check()
+    assert False in seen  # the index alone may always give way to what lies beside it
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_cut_anywhere_is_read_or_refused(all_readers, tmp_path, traced, name):
+    reader = all_readers[name]
+    for good, part in itertools.product(reader.seeds, range(60)):
+        read_in_bounds(reader, good[: len(good) * part // 60], tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_file_is_refused_before_it_is_taken_in(all_readers, tmp_path, name):
+    for piece in (b"[", b"9", b"{}\n", b"\0", b'{"a":' * 10):
+        reader = all_readers[name]
+        readers.survives(reader, piece * (1 << 16), tmp_path)
