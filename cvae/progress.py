@@ -10,11 +10,18 @@ from tqdm import tqdm
 class Progress:
     """Rate, ETA and remarks for work of `total` units, `done` of them done before.
 
+    While nobody knows the total it is None, and there is no share and no ETA.
     On a terminal a tqdm bar; elsewhere only what is `note`d, and every half minute
     a line without control characters.
     """
 
-    def __init__(self, total: int, done: int = 0, unit: str = "image", label: str = ""):
+    def __init__(
+        self,
+        total: Optional[int],
+        done: int = 0,
+        unit: str = "image",
+        label: str = "",
+    ):
         self._stream = sys.stderr
         self._bar = None  # type: Optional[tqdm]
         if self._stream.isatty():
@@ -63,10 +70,11 @@ class Progress:
         """Return share, rate and time left: ``40 %, 9,800 images/s, 5:12 left``."""
         elapsed = max(time.time() - self._began, 1e-9)
         rate = (self._done - self._began_with) / elapsed
-        left = (self._total - self._done) / rate if rate else 0.0
-        text = "{:.0f} %, {:,.0f} {}s/s, {} left".format(
-            100.0 * self._done / max(self._total, 1), rate, self._unit, clock(left)
-        )
+        text = "{:,.0f} {}s/s".format(rate, self._unit)
+        if self._total:
+            share = 100.0 * self._done / self._total
+            left = (self._total - self._done) / rate if rate else 0.0
+            text = "{:.0f} %, {}, {} left".format(share, text, clock(left))
         return "{}: {}".format(self._label, text) if self._label else text
 
 

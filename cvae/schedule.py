@@ -5,7 +5,7 @@ can shorten the plan on the way; the plan is then part of the checkpoint.
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -20,6 +20,10 @@ class Plan(NamedTuple):
     start: int
     progress: float
     end: int
+
+    def images(self, batch_size: int) -> Optional[int]:
+        """Return how many images the plan trains on, None while it has no end."""
+        return None if self.end == ENDLESS else self.end * batch_size
 
     def at(self, step: int) -> float:
         """Return the progress of the run at `step`, 0 to 1."""

@@ -154,7 +154,7 @@ class _Loop:
         self._events = stack.enter_context(_events(run, self._state.step))
         size = run.config.batch_size
         self._progress = stack.enter_context(
-            Progress(self._state.plan.end * size, self._state.step * size)
+            Progress(self._state.plan.images(size), self._state.step * size)
         )
         self._seconds_before = self._state.seconds
         self._pace_from = None  # (step, time) after the first block, which warms up
@@ -180,7 +180,7 @@ class _Loop:
         self._keep_to_budget()
         self._progress.advance(
             n_steps * self._config.batch_size,
-            self._state.plan.end * self._config.batch_size,
+            self._state.plan.images(self._config.batch_size),
             "bound {:.2f}".format(np.mean(bounds)),
         )
         if self.finished() or self._state.step == self._epoch_end(first):
