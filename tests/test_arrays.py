@@ -127,6 +127,18 @@ def test_a_size_beyond_the_file_is_refused(path):
     assert "claims" in refusal(path)
 
 
+def test_a_member_that_runs_past_the_end_is_refused(path):
+    """It claims all bytes of the file, some of which lie before it."""
+    size = archive(path, member(shape="(10,)")).stat().st_size
+    n = (size - len(member(shape="(10,)", payload=b""))) // 4
+    data = bytearray(archive(path, member(shape="({},)".format(n))).read_bytes())
+    entry = data.index(b"PK\1\2")
+    claimed = len(member(shape="(10,)", payload=bytes(4 * n)))
+    data[entry + 20 : entry + 28] = struct.pack("<2L", claimed, claimed)
+    path.write_bytes(bytes(data))
+    assert len(data) == size and "EOFError" in refusal(path)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_members_of_one_name_are_refused(path):
     assert "one name" in refusal(archive(path, member(), member()))

@@ -271,6 +271,24 @@ def test_the_real_thing_refuses_in_one_line_and_leaves_nothing(place, line):
     assert listing(place.parent) == before
 
 
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["train.py", "--run", ""], "--run: the path is empty"),
+        (["sample.py", "--mnist-dir"], "there is no '--mnist-dir'"),
+        (["evaluate.py", "--run", "\udcff"], "is not UTF-8"),
+        (["sample.py", "--output", "x.npz"], "does not end in .png or .svg"),
+        (["sample.py", "--output", ".."], "does not end in .png or .svg"),
+        (["build_report.py", "--output", ""], "--output: the path is empty"),
+        (["setup_env.py", "--venv", ""], "'' is no name"),
+    ],
+)
+def test_what_names_no_file_is_refused_by_the_option_itself(place, arguments, words):
+    status, err = run_script(*arguments)
+    assert_one_line_or_done(status, err, arguments)
+    assert status == 2 and words in err
+
+
 def test_a_full_disk_behind_the_output_is_one_line(place, mnist_dir):
     with open("/dev/full", "wb") as full:
         status, err = run_script(

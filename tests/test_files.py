@@ -110,6 +110,7 @@ def test_a_place_to_write_to_is_tried_before_the_work_and_left_as_it_was(tmp_pat
         b'{"a": NaN}',
         b'{"a": -Infinity}',
         b'{"a": ' + b"9" * 10**6 + b"}",
+        b'{"a": ' + b"9" * 21 + b"}",
         b"[" * 10**6,
         b'{"a": "\xff"}',
         b" " * (files.MAX_JSON + 1),
