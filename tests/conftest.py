@@ -30,3 +30,13 @@ def mnist(mnist_dir):
     from cvae import mnist
 
     return mnist.load("mnist", mnist_dir)
+
+
+@pytest.fixture
+def graph():
+    """An empty default graph of TensorFlow, seeded."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(1)
+        yield graph

@@ -25,12 +25,7 @@ from cvae.zs.distributions import (
     Uniform,
 )
 
-
-@pytest.fixture(autouse=True)
-def graph():
-    with tf.Graph().as_default():
-        tf.set_random_seed(1)
-        yield
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 # Arguments that are refused

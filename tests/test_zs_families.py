@@ -23,12 +23,7 @@ NUMBERS = [tf.int16, tf.int32, tf.int64, tf.float16, tf.float32, tf.float64]
 CATEGORIES = 4
 few_examples = settings(max_examples=30, deadline=None, derandomize=True)
 
-
-@pytest.fixture(autouse=True)
-def graph():
-    with tf.Graph().as_default():
-        tf.set_random_seed(1)
-        yield
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 def run(fetches, feed=None):

@@ -14,12 +14,7 @@ from cvae.zs.framework import (
     reuse_variables,
 )
 
-
-@pytest.fixture(autouse=True)
-def graph():
-    with tf.Graph().as_default():
-        tf.set_random_seed(1)
-        yield
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 # BayesianNet

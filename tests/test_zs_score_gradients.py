@@ -26,12 +26,7 @@ from test_zs_variational import (
 
 from cvae.zs.variational import elbo, iw_objective
 
-
-@pytest.fixture(autouse=True)
-def graph():
-    with tf.Graph().as_default():
-        tf.set_random_seed(1)
-        yield
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 class ThreeStates:

@@ -11,12 +11,7 @@ from test_zs_families import run
 
 from cvae.zs.utils import log_mean_exp, merge_dicts
 
-
-@pytest.fixture(autouse=True)
-def graph():
-    with tf.Graph().as_default():
-        tf.set_random_seed(1)
-        yield
+pytestmark = pytest.mark.usefixtures("graph")
 
 
 some_floats = st.floats(-1e4, 1e4) | st.just(-np.inf)
