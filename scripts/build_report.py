@@ -19,7 +19,6 @@ def main():
     options.add_mnist_dir(parser)
     options.add_output_dir(parser)
     arguments = parser.parse_args()
-    report.check_typesetter()
     files.check_place(arguments.output)
     run = find(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)

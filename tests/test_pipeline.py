@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import tiny
+from typesetting import typesets
 
 from cvae import config as config_room
 from cvae import mnist as mnist_room
@@ -23,6 +24,7 @@ def tiny_preset(monkeypatch, tmp_path):
     return tmp_path
 
 
+@typesets
 def test_from_nothing_to_the_pdf_and_again_without_training_twice(
     tiny_preset, mnist_dir, capsys
 ):
@@ -43,6 +45,7 @@ def test_from_nothing_to_the_pdf_and_again_without_training_twice(
     assert (output / "report.pdf").read_bytes() == pdf
 
 
+@typesets
 def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
     tiny_preset, mnist_dir, capsys, monkeypatch
 ):

@@ -8,6 +8,7 @@ import stat
 import numpy as np
 import pypdf
 import pytest
+from typesetting import typesets
 
 from cvae import figures, files, report
 from cvae.config import Config
@@ -17,17 +18,6 @@ from cvae.run import Checkpoint, Run
 
 NOTE = "Not the full MNIST: 4,000 training and 1,000 held-out test images."
 ROOT = report.SOURCE.parent.parent
-
-
-def no_typesetter():
-    try:
-        report.check_typesetter()
-    except CvaeError:
-        return True
-    return False
-
-
-typesets = pytest.mark.skipif(no_typesetter(), reason="no typst on this Python")
 
 
 def estimate(mean, stderr, **more):
