@@ -1,7 +1,7 @@
 """Do everything, from the data to report/report.pdf (`make report`).
 
 python scripts/make_report.py
-python scripts/make_report.py --preset quick --output /tmp/report
+python scripts/make_report.py --preset quick --output report-quick
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
