@@ -8,7 +8,8 @@ import tracemalloc
 
 import pytest
 import readers
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 MEMORY = 4 << 20  # bytes, for inputs of a few thousand
@@ -37,16 +38,6 @@ def read_in_bounds(reader, data, folder):
     peak = tracemalloc.get_traced_memory()[1]
     assert peak < MEMORY + 64 * len(data), "{:,} bytes".format(peak)
     return read
-
-
-def fuzz(count):
-    return settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 @pytest.mark.parametrize("name", NAMES)

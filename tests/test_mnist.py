@@ -8,7 +8,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cvae import mnist as module
@@ -210,16 +211,6 @@ def test_announced_sizes_take_no_memory():
 
 # Arbitrary input: some 10,000 inputs, which an independent description of a good file
 # (its header follows from its length) tells apart.
-
-
-def fuzz(count):
-    return settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def mutated(seed):

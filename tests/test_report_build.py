@@ -1,0 +1,143 @@
+"""A run becomes a report, or says in one line why it cannot."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from test_report import NOTE, evaluation, words
+from typesetting import typesets
+
+from cvae import figures, report
+from cvae.config import Config
+from cvae.errors import CvaeError
+from cvae.mnist import Dataset, Split
+from cvae.run import Checkpoint, Run
+
+CONFIG = Config(hidden=(6,), z_dim=2, batch_size=10, epochs=1.0)
+
+
+def small_split(n, seed):
+    random = np.random.RandomState(seed)
+    images = random.randint(0, 256, (n, 784)).astype(np.uint8)
+    return Split(images, np.arange(n, dtype=np.uint8) % 10)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return Dataset("mnist", small_split(50, 0), small_split(30, 1), NOTE)
+
+
+@pytest.fixture(scope="module")
+def state(dataset):
+    from cvae.trainer import Trainer
+
+    with Trainer(CONFIG, dataset.train) as trainer:
+        return trainer.state()
+
+
+@pytest.fixture
+def run(tmp_path, state):
+    """A run of 5 steps, evaluated."""
+    run = Run.create(tmp_path / "runs" / "small", CONFIG)
+    run.save_checkpoint(Checkpoint(state, {"step": 5, "plan": [0, 0.0, 5]}))
+    row = {"step": 5, "epoch": 1.0, "seconds": 1.5, "learning_rate": 1e-9}
+    row.update(images_per_second=33.3, train_bound=-540.25, test_bound=-541.75)
+    run.append_metrics(row)
+    run.write_evaluation(evaluation(step=5, n_images=30, note=NOTE))
+    return run
+
+
+@typesets
+def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_path):
+    output = tmp_path / "out"
+    paths = report.build(run, output, dataset)
+    names = {str(path.relative_to(output)) for path in paths}
+    drawn = {"curves", "samples", "same_style", "reconstructions"}
+    expected = {"figures/" + n + s for n in drawn for s in (".png", ".svg")}
+    assert names == expected | {"report.pdf", "results.json"}
+    assert all(path.stat().st_size > 1000 for path in paths)
+
+    results = json.loads((output / "results.json").read_text())
+    assert results["config"] == CONFIG.to_dict()
+    assert results["last"]["train_bound"] == -540.25
+    assert (results["n_train"], results["n_test"]) == (50, 30)
+    # Each layer: one weight for each pair of units, and one bias for each output.
+    assert results["parameters"]["generator"] == 6 * (10 + 2 + 1) + 784 * (6 + 1)
+    assert results["parameters"]["variational"] == 6 * (784 + 10 + 1) + 4 * (6 + 1)
+
+    found = words((output / "report.pdf").read_bytes())
+    assert "\u2212540.25" in found  # from the curves' SVG, as text
+    assert found.count("Not the full MNIST") == 5  # first page and every figure
+    again = tmp_path / "again"
+    report.build(run, again, dataset)
+    for path in paths:
+        name = path.relative_to(output)
+        assert path.read_bytes() == (again / name).read_bytes(), name
+
+
+@typesets
+def test_reconstructions_stand_beside_their_own_originals(
+    run, dataset, tmp_path, monkeypatch
+):
+    from cvae import mnist, sampling
+
+    drawn = {}
+
+    def keep(path, originals, reconstructions, row_labels, note=""):
+        drawn["pairs"] = originals, reconstructions, list(row_labels)
+
+    monkeypatch.setattr(figures, "reconstruction_grid", keep)
+    monkeypatch.setattr(sampling, "reconstruct", lambda model, bits, labels: 1 - bits)
+    report.draw(run, dataset, run.metrics(), run.weights(), tmp_path / "figures")
+    originals, reconstructions, rows = drawn["pairs"]
+    assert rows == list(range(10)) and originals.shape == (10, 3, 784)
+    assert (reconstructions == 1 - originals).all()
+    bits = mnist.binarize(dataset.test.images)  # images 0, 10 and 20 show class 0
+    for c in range(10):
+        assert (originals[c] == bits[c::10]).all()
+
+
+@typesets
+def test_a_report_that_fails_leaves_the_one_before_untouched(
+    run, dataset, tmp_path, monkeypatch
+):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "report.pdf").write_text("the one before")
+    (tmp_path / "broken.typ").write_text("#unheard-of()")
+    monkeypatch.setattr(report, "SOURCE", tmp_path / "broken.typ")
+    with pytest.raises(CvaeError, match="^typst cannot .*$"):
+        report.build(run, output, dataset)
+    assert os.listdir(str(output)) == ["report.pdf"]
+    assert (output / "report.pdf").read_text() == "the one before"
+
+
+def one_line(caught):
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@typesets
+def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
+    run.append_metrics({"step": 9, "epoch": 1.8, "seconds": 2.0, "train_bound": -530.0})
+    with pytest.raises(CvaeError) as caught:
+        report.build(run, run.path / "out", dataset)
+    assert "scripts/evaluate.py --run" in one_line(caught)
+    assert not (run.path / "out").exists()
+
+
+@typesets
+def test_a_run_evaluated_on_other_data_is_one_line(run, dataset):
+    with pytest.raises(CvaeError) as caught:
+        report.build(run, run.path / "out", dataset._replace(name="mnist-5k"))
+    assert "is evaluated on mnist, not on mnist-5k" in one_line(caught)
+
+
+@typesets
+def test_a_run_without_metrics_is_one_line(run, dataset):
+    run.trim_metrics(0)
+    with pytest.raises(CvaeError) as caught:
+        report.build(run, run.path / "out", dataset)
+    assert "has no metrics" in one_line(caught)
