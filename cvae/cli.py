@@ -25,7 +25,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         """Parse as `ArgumentParser` does; suggest the nearest of a mistyped option."""
-        arguments, unknown = self.parse_known_args(args, namespace)
+        try:
+            arguments, unknown = self.parse_known_args(args, namespace)
+        except IndexError:  # that is all argparse has to say of `-h=`
+            self.error("-h= is no option")
         for text in unknown:
             name = text.partition("=")[0]
             guess = suggestion(name, list(self._option_string_actions))

@@ -35,6 +35,7 @@ AMOUNT = Form("a number from 0 up", lambda value: _is_number(value) and not valu
 NUMBER_OR_NULL = Form(
     "a finite number or null", lambda value: value is None or _is_number(value)
 )
+SHARE = Form("a share from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
 TEXT = Form("a line of text", _is_text)
 
 
@@ -107,27 +108,70 @@ METRICS_ROW = {
     "*": NUMBER,
 }
 _ESTIMATE = {"mean": NUMBER, "stderr": AMOUNT}
+_WITH_PARTICLES = dict(_ESTIMATE, particles=WHOLE)
+_BOUNDS = ("bound", "reconstruction", "kl", "kl_sampled")
+_AIS = {
+    "images": WHOLE,
+    "chains": WHOLE,
+    "temperatures": WHOLE,
+    "leapfrog_steps": WHOLE,
+    "acceptance": SHARE,
+    "log_likelihood": _ESTIMATE,
+    "importance": _ESTIMATE,
+    "difference": _ESTIMATE,
+    "simulated": {
+        "images": WHOLE,
+        "forward": _ESTIMATE,
+        "backward": _ESTIMATE,
+        "gap": _ESTIMATE,
+        "importance": _ESTIMATE,
+    },
+}
+_MISTAKE = {"image": WHOLE, "class": WHOLE, "predicted": WHOLE, "log_odds": AMOUNT}
 EVALUATION = {
-    "bound": _ESTIMATE,
-    "reconstruction": _ESTIMATE,
-    "kl": _ESTIMATE,
-    "kl_sampled": _ESTIMATE,
-    "log_likelihood": dict(_ESTIMATE, particles=WHOLE),
+    **{name: _ESTIMATE for name in _BOUNDS},
+    "log_likelihood": _WITH_PARTICLES,
+    "marginal": _WITH_PARTICLES,
+    "growth": [
+        {
+            "particles": WHOLE,
+            "log_likelihood": _ESTIMATE,
+            "marginal": _ESTIMATE,
+            "gain?": _ESTIMATE,
+        }
+    ],
+    "ess": {"median": AMOUNT, "p5": AMOUNT, "particles": WHOLE},
+    "classifier": {
+        "errors": WHOLE,
+        "n_images": WHOLE,
+        "error_rate": SHARE,
+        "low": SHARE,
+        "high": SHARE,
+        "log_loss": _ESTIMATE,
+        "confusion": [[WHOLE]],
+        "mistakes": [_MISTAKE],
+    },
+    "latent": {
+        "kl": [NUMBER],
+        "activity": [AMOUNT],
+        "active": WHOLE,
+        "threshold": NUMBER,
+    },
+    "ais?": _AIS,
     "train_bound": dict(_ESTIMATE, n_images=WHOLE),
     "per_class": [
         {
+            **{name: NUMBER for name in _BOUNDS},
+            "log_likelihood": NUMBER,
+            "marginal": NUMBER,
             "class": WHOLE,
             "n": WHOLE,
-            "bound": NUMBER,
-            "reconstruction": NUMBER,
-            "kl": NUMBER,
-            "kl_sampled?": NUMBER,
-            "log_likelihood": NUMBER,
+            "errors": WHOLE,
         }
     ],
     "n_images": WHOLE,
     "bits_seed": WHOLE,
     "dataset": TEXT,
     "note": TEXT,
-    "step?": WHOLE,
+    "step": WHOLE,
 }

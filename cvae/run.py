@@ -1,7 +1,7 @@
 """The run directory: the only code that knows the names of files in it.
 
 runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
-            evaluation.json  samples.npz  figures/
+            evaluation.json  evaluation.npz  samples.npz  figures/
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from cvae import files, forms
+from cvae import files, forms, results
 from cvae.arrays import MAX_BYTES, read_arrays, write_arrays
 from cvae.config import Config
 from cvae.errors import CvaeError, nearest
@@ -21,6 +21,7 @@ from cvae.forms import check
 
 RUNS = Path("runs")
 LATEST = "latest"
+_EVALUATION, _EVALUATION_ARRAYS = "evaluation.json", "evaluation.npz"
 AVERAGE = "/ExponentialMovingAverage"  # what TensorFlow appends to an averaged name
 MAX_METRICS = 1 << 28  # bytes of metrics.jsonl: a million epochs
 MAX_ROW = 1 << 12  # bytes of a line of it
@@ -207,32 +208,39 @@ class Run:
 
     # Results
 
-    def write_evaluation(self, results: Dict[str, Any]) -> Path:
+    def write_evaluation(self, results: Dict[str, Any]) -> None:
         """Write `evaluation.json`."""
-        files.write_json(self._file("evaluation.json"), results)
-        return self._file("evaluation.json")
+        files.write_json(self._file(_EVALUATION), results)
+
+    def write_evaluation_arrays(self, arrays: Dict[str, np.ndarray]) -> None:
+        """Write `evaluation.npz`: `step`, and a figure of each test image by name."""
+        write_arrays(self._file(_EVALUATION_ARRAYS), arrays)
 
     def evaluation(self) -> Dict[str, Any]:
-        """Return `evaluation.json`.
+        """Return `evaluation.json`, in the form of `forms.EVALUATION`.
 
         Raises:
             CvaeError: it is missing or damaged.
         """
-        if not self._file("evaluation.json").exists():
-            raise CvaeError(
-                "{} is not evaluated yet: run `python scripts/evaluate.py --run "
-                "{}`".format(self.path, self.path)
-            )
-        try:
-            results = files.read_json(self._file("evaluation.json"))
-            check(results, forms.EVALUATION, str(self._file("evaluation.json")))
-        except CvaeError as error:
-            raise CvaeError(
-                "{}; evaluate again: `python scripts/evaluate.py --run {}`".format(
-                    error, self.path
-                )
-            )
-        return results
+        return results.read_evaluation(self._file(_EVALUATION), self.path)
+
+    def evaluation_arrays(self) -> Dict[str, np.ndarray]:
+        """Return the figures of each test image, `evaluation.npz`.
+
+        They are float64 `[n]`: bound, reconstruction, kl, kl_sampled, log_likelihood,
+        marginal, ess; `[n, K]`: log_likelihoods; int32 `[n, K]`: particles; and step.
+
+        Raises:
+            CvaeError: it is missing or damaged, or of another evaluation than
+                `evaluation.json`.
+        """
+        path = self._file(_EVALUATION_ARRAYS)
+        return results.read_arrays_of(self.evaluation(), path, self.path)
+
+    @property
+    def partial_path(self) -> Path:
+        """Where an evaluation keeps what it has done until it is finished."""
+        return self._file("evaluation-partial.npz")
 
     @property
     def samples_path(self) -> Path:

@@ -1,12 +1,13 @@
-"""Evaluate a run on the test images: bounds and log p(x|y), in nats.
+"""Evaluate a run on the test images: bounds, log p(x|y), log p(x), classifier.
 
 python scripts/evaluate.py
-python scripts/evaluate.py --run runs/20211224-183000 --particles 1000
+python scripts/evaluate.py --particles 5000 --ais 100      # as published
+python scripts/evaluate.py --run runs/20211224-183000 --particles 100
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from cvae import cli, mnist, options
+from cvae import cli, mnist, options, tables
 from cvae.run import find
 
 
@@ -18,17 +19,24 @@ def main():
     parser.add_argument(
         "--particles",
         type=options.whole(1, 10**6),
-        default=100,
+        default=1000,
         metavar="N",
-        help="samples of z an image for the importance-sampled log p(x|y)",
+        help="samples of z an image for importance sampling",
+    )
+    parser.add_argument(
+        "--ais",
+        type=options.whole(0, 10**4),
+        default=0,
+        metavar="N",
+        help="images for a second opinion by annealed importance sampling",
     )
     arguments = parser.parse_args()
     run = find(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     from cvae import evaluation  # TensorFlow, once everything else is right
 
-    results = evaluation.evaluate_run(run, dataset, arguments.particles)
-    print(evaluation.table(results))
+    results = evaluation.evaluate_run(run, dataset, arguments.particles, arguments.ais)
+    print(tables.evaluation_table(results))
 
 
 if __name__ == "__main__":

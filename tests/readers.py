@@ -21,6 +21,7 @@ from cvae import mnist
 from cvae.arrays import read_arrays
 from cvae.config import Config
 from cvae.errors import CvaeError
+from cvae.partial import Partial
 from cvae.run import AVERAGE, Checkpoint, Run, _read_checkpoint
 
 SECONDS = 2.0  # that one input may take
@@ -64,11 +65,14 @@ def make_readers(folder: Path):
     for step in (5, 10):
         run.append_metrics(_row(step))
         run.save_checkpoint(_checkpoint(step), best=step == 5)
-    run.write_evaluation(_evaluation())
-    read = {
-        name: (run.path / name).read_bytes()
-        for name in ("config.json", "metrics.jsonl", "evaluation.json")
-    }
+    run.write_evaluation(_EVALUATION)
+    run.write_evaluation_arrays(_evaluation_arrays())
+    begun = Partial(run.partial_path, _SETTINGS, _STAGES)
+    begun.add("first", np.arange(6.0).reshape(2, 3))
+    begun.save()
+    names = ("config.json", "metrics.jsonl", "evaluation.json", "evaluation.npz")
+    read = {name: (run.path / name).read_bytes() for name in names}
+    partial = run.partial_path.read_bytes()
     index = (run.path / "checkpoints" / "index.json").read_bytes()
     npz = (run.path / "checkpoints" / "step-000000010.npz").read_bytes()
     with zipfile.ZipFile(io.BytesIO(npz)) as archive:
@@ -81,6 +85,8 @@ def make_readers(folder: Path):
         "config": Reader(_read_config, [read["config.json"], b"{}"]),
         "metrics": Reader(_read_metrics, [read["metrics.jsonl"], b""]),
         "evaluation": Reader(_read_evaluation, [read["evaluation.json"]]),
+        "per image": Reader(_read_per_image, [read["evaluation.npz"]]),
+        "partial": Reader(_read_partial, [partial]),
         "index": Reader(_read_index, [index]),
         "npz": Reader(_read_npz, [npz]),
         "npy": Reader(_read_npy, npy),
@@ -126,6 +132,31 @@ def _read_evaluation(data, folder):
     results = run.evaluation()
     json.dumps(results, allow_nan=False)
     assert {"mean", "stderr", "particles"} == set(results["log_likelihood"])
+    found = results["classifier"]
+    n_classes = len(found["confusion"])
+    assert sum(map(sum, found["confusion"])) == results["n_images"] > 0
+    assert all(row["class"] < n_classes for row in results["per_class"])
+    assert all(row["image"] < results["n_images"] for row in found["mistakes"])
+    assert results["growth"][-1]["particles"] == results["log_likelihood"]["particles"]
+    assert len(results["latent"]["kl"]) == len(results["latent"]["activity"])
+
+
+def _read_per_image(data, folder):
+    run = _evaluated_run(folder)
+    (run.path / "evaluation.npz").write_bytes(data)
+    arrays = run.evaluation_arrays()
+    assert arrays["log_likelihoods"].shape == (3, 2) and arrays["bound"].shape == (3,)
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def _read_partial(data, folder):
+    """What is of other settings is passed over."""
+    path = folder / "partial.npz"
+    path.write_bytes(data)
+    found = Partial(path, _SETTINGS, _STAGES)
+    for name, (n, width) in _STAGES.items():
+        rows = found.rows(name)
+        assert len(rows) <= n and rows.shape[1] == width and np.isfinite(rows).all()
 
 
 def _read_index(data, folder):
@@ -173,6 +204,13 @@ def _blank_run(folder):
     return run
 
 
+@functools.lru_cache(maxsize=1)
+def _evaluated_run(folder):
+    run = Run.create(folder / "evaluated", Config())
+    run.write_evaluation(_EVALUATION)
+    return run
+
+
 # Good files ---------------------------------------------------------------------------
 
 _IMAGES = struct.pack(">4I", 0x803, 2, 28, 28) + bytes(range(196)) * 8
@@ -192,16 +230,96 @@ def _checkpoint(step):
     return Checkpoint(arrays, dict(state, bound_steps=1, best=None))
 
 
-def _evaluation():
-    names = ("bound", "reconstruction", "kl", "kl_sampled", "log_likelihood")
-    results = {name: {"mean": -85.5, "stderr": 0.25} for name in names}
-    results["log_likelihood"]["particles"] = 100
-    results["train_bound"] = {"mean": -81.0, "stderr": 0.2, "n_images": 10000}
-    per_class = {"class": 0, "n": 980, "bound": -80.0, "reconstruction": -55.0}
-    per_class.update(kl=25.0, kl_sampled=25.1, log_likelihood=-78.0)
-    results["per_class"] = [per_class, dict(per_class, **{"class": 1})]
-    results.update(n_images=10000, bits_seed=7, dataset="mnist", note="", step=9)
-    return results
+_SETTINGS, _STAGES = {"particles": 100}, {"first": (6, 3), "second": (4, 1)}
+
+
+def _mean(mean, **more):
+    return dict({"mean": mean, "stderr": 0.25}, **more)
+
+
+_EVALUATION = {
+    **{name: _mean(-85.5) for name in ("bound", "reconstruction", "kl", "kl_sampled")},
+    "log_likelihood": _mean(-85.5, particles=100),
+    "marginal": _mean(-85.5, particles=100),
+    "growth": [
+        {"particles": 10, "log_likelihood": _mean(-86.0), "marginal": _mean(-86.0)},
+        {
+            "particles": 100,
+            "log_likelihood": _mean(-85.5),
+            "marginal": _mean(-85.5),
+            "gain": _mean(0.5),
+        },
+    ],
+    "ess": {"median": 9.5, "p5": 1.5, "particles": 100},
+    "classifier": {
+        "errors": 1,
+        "n_images": 3,
+        "error_rate": 1 / 3,
+        "low": 0.06,
+        "high": 0.8,
+        "log_loss": _mean(0.5),
+        "confusion": [[1, 1], [0, 1]],
+        "mistakes": [{"image": 2, "class": 0, "predicted": 1, "log_odds": 4.0}],
+    },
+    "latent": {
+        "kl": [2.5, 0.0],
+        "activity": [0.9, 0.0],
+        "active": 1,
+        "threshold": 0.01,
+    },
+    "ais": {
+        "images": 3,
+        "chains": 8,
+        "temperatures": 500,
+        "leapfrog_steps": 2,
+        "acceptance": 0.75,
+        "log_likelihood": _mean(-85.0),
+        "importance": _mean(-85.5),
+        "difference": _mean(0.5),
+        "simulated": {
+            "images": 3,
+            "forward": _mean(-80.0),
+            "backward": _mean(-79.0),
+            "gap": _mean(1.0),
+            "importance": _mean(-80.5),
+        },
+    },
+    "train_bound": _mean(-81.0, n_images=3),
+    "per_class": [
+        {
+            "class": c,
+            "n": n,
+            "bound": -80.0,
+            "reconstruction": -55.0,
+            "kl": 25.0,
+            "kl_sampled": 25.1,
+            "log_likelihood": -78.0,
+            "marginal": -80.0,
+            "errors": 1 - c,
+        }
+        for c, n in ((0, 2), (1, 1))
+    ],
+    "n_images": 3,
+    "bits_seed": 7,
+    "dataset": "mnist",
+    "note": "",
+    "step": 10,
+}
+
+
+def _evaluation_arrays():
+    names = (
+        "bound",
+        "reconstruction",
+        "kl",
+        "kl_sampled",
+        "log_likelihood",
+        "marginal",
+    )
+    arrays = {name: np.array([-85.5, -86.5, -84.5]) for name in names}
+    arrays.update(ess=np.array([2.0, 30.0, 9.0]), step=np.array(10))
+    arrays["log_likelihoods"] = np.full((3, 2), -85.5)
+    return dict(arrays, particles=np.full((3, 2), 100, np.int32))
 
 
 # Changes ------------------------------------------------------------------------------

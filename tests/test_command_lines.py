@@ -14,7 +14,16 @@ from pathlib import Path
 import pytest
 import readers
 
-from cvae import evaluation, mnist, pipeline, report, sampling, training
+from cvae import (
+    evaluation,
+    mnist,
+    pictures,
+    pipeline,
+    report,
+    sampling,
+    tables,
+    training,
+)
 from cvae.config import Config
 from cvae.mnist import Dataset, Split, Verified
 from cvae.run import Run
@@ -45,8 +54,8 @@ PLACES = [
 ]
 SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
 WORK = {
-    *("train_and_tell", "write_samples", "evaluate_run", "build", "make_report"),
-    *("_make_anew", "_install"),
+    *("train_and_tell", "write_samples", "evaluate_run", "draw", "build"),
+    *("make_report", "_make_anew", "_install"),
 }
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
 
@@ -73,10 +82,10 @@ def parser_of(script, monkeypatch):
 
 
 def options_of(script, monkeypatch):
-    """(name, whether it takes a value) of every option."""
+    """([name], whether it takes a value) of every option; [] where there is no name."""
     for action in parser_of(script, monkeypatch)._actions:
         if not isinstance(action, argparse._HelpAction):
-            yield action.option_strings[-1], action.nargs != 0
+            yield action.option_strings[-1:], action.nargs != 0
 
 
 @pytest.fixture
@@ -111,7 +120,8 @@ def calls(monkeypatch):
     stub(training, "train_and_tell", 0)
     stub(sampling, "write_samples", [])
     stub(evaluation, "evaluate_run", {})
-    stub(evaluation, "table", "")
+    stub(tables, "evaluation_table", "")
+    stub(pictures, "draw", {})
     stub(report, "build", [Path("file")])
     stub(report, "page_count", 4)
     stub(pipeline, "make_report", 0)
@@ -163,8 +173,8 @@ def assert_all_values_are_one_line_or_work(script, place, calls, monkeypatch, ru
     devices = [os.stat(path).st_mode for path in ("/dev/null", "/dev/full")]
     worked = 0
     for option, takes_value in options_of(script, monkeypatch):
-        given = [[option, value] for value in VALUES] + [[option]]
-        for arguments in given if takes_value else [[option], [option + "=x"]]:
+        given = [option + [value] for value in VALUES] + [option]
+        for arguments in given if takes_value else [option, [option[0] + "=x"]]:
             del calls[:]
             before = listing(place.parent)
             status, err = run(script, arguments, monkeypatch)
@@ -207,9 +217,9 @@ def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_mistyped_option_is_one_line_that_suggests_the_nearest(script, monkeypatch):
-    option = list(options_of(script, monkeypatch))[-1][0]
+    (option,) = list(options_of(script, monkeypatch))[-1][0]
     for wrong in (option + "x", option[:-1]):
-        status, err = run_script(script, wrong, "3")
+        status, err = run_script(script, wrong + "=3")
         assert status == 2 and err.count("\n") == 1, err
         assert "there is no {!r}; did you mean {!r}".format(wrong, option) in err
 

@@ -1,10 +1,17 @@
-"""The evaluation's figures are means over the right images, with their errors."""
+"""A run's evaluation: the right images, resumed to the same bits, or one clear line."""
 
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import evaluate_tiny
 import numpy as np
 import pytest
 import tiny
 
-from cvae import evaluation
+from cvae import ais, evaluation, partial, pipeline, tables
 from cvae import mnist as mnist_room
 from cvae.config import Config
 from cvae.errors import CvaeError
@@ -12,103 +19,251 @@ from cvae.inference import Model
 from cvae.run import AVERAGE, Checkpoint, Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
-PARTICLES = 15
+PARTICLES = 130
+N_AIS = 4
+FILES = ("evaluation.json", "evaluation.npz")
 
 
 @pytest.fixture(scope="module")
-def data(mnist):
-    return tiny.dataset(mnist, n_train=300, n_test=150)
+def data(mnist_dir):
+    return evaluate_tiny.dataset(mnist_dir)
+
+
+def new_run(folder, config=CONFIG, scale=1.0, step=1):
+    """A run with one checkpoint of random weights."""
+    run = Run.create(folder / "run", config)
+    weights = tiny.random_weights(tiny.shapes(config))
+    arrays = {name + AVERAGE: np.float32(scale) * w for name, w in weights.items()}
+    run.save_checkpoint(Checkpoint(arrays, {"step": step, "plan": [0, 0.0, step]}))
+    return run
 
 
 @pytest.fixture(scope="module")
-def model():
-    with Model(CONFIG, tiny.random_weights(tiny.shapes(CONFIG))) as model:
-        yield model
+def short_ais():
+    """Annealing of a second; a process of its own must be told, too: see `strike`."""
+    with pytest.MonkeyPatch().context() as patch:
+        patch.setattr(ais, "TEMPERATURES", 20)
+        patch.setattr(ais, "TUNING_TEMPERATURES", 5)
+        yield
 
 
 @pytest.fixture(scope="module")
-def results(model, data):
-    return evaluation.evaluate(model, data, PARTICLES)
+def evaluated(data, tmp_path_factory, short_ais):
+    """A run that was evaluated without interruption, and what came of it."""
+    run = new_run(tmp_path_factory.mktemp("whole"))
+    return run, evaluation.evaluate_run(run, data, PARTICLES, N_AIS)
 
 
-def test_every_mean_and_error_is_that_of_the_test_images_fixed_bits(
-    model, data, results
-):
+def test_what_is_returned_is_what_is_written(evaluated):
+    run, results = evaluated
+    assert run.evaluation() == results
+    assert results["step"] == 1 and results["n_images"] == evaluate_tiny.N_IMAGES
+    assert not run.partial_path.exists()
+
+
+def test_the_figures_are_those_of_the_test_images_fixed_bits(data, evaluated):
+    run, results = evaluated
     bits, labels = mnist_room.binarize(data.test.images), data.test.labels
-    bound = model.bound(bits, labels)
-    likelihood = model.log_likelihood(bits, labels, PARTICLES)
-    for name, values in (
-        ("bound", bound.total),
-        ("reconstruction", bound.reconstruction),
-        ("kl", bound.kl),
-        ("kl_sampled", bound.kl_sampled),
-        ("log_likelihood", likelihood),
-    ):
-        values = values.astype(np.float64)
-        assert results[name]["mean"] == pytest.approx(values.sum() / 150)
-        squares = ((values - values.mean()) ** 2).sum() / 149
-        assert results[name]["stderr"] == pytest.approx(np.sqrt(squares / 150))
-    assert results["log_likelihood"]["particles"] == PARTICLES
-    assert results["n_images"] == 150
+    with Model(run.config, run.weights()) as model:
+        bound = model.bound(bits, labels)
+        own = model.log_likelihood(bits, labels, PARTICLES)
+        train = model.bound(mnist_room.binarize(data.train.images[:35]), *_train(data))
+    arrays = run.evaluation_arrays()
+    for name in ("reconstruction", "kl_sampled", "kl"):
+        np.testing.assert_array_equal(arrays[name], getattr(bound, name))
+    np.testing.assert_array_equal(arrays["bound"], bound.total)
+    np.testing.assert_allclose(arrays["log_likelihood"], own, rtol=0, atol=1e-4)
+    for name in ("bound", "log_likelihood", "marginal"):
+        assert results[name]["mean"] == arrays[name].mean()
+    expected = float(train.total.astype(np.float64).mean())
+    assert results["train_bound"]["mean"] == pytest.approx(expected)
+    assert results["bits_seed"] == mnist_room.TEST_BITS_SEED
 
 
-def test_the_class_rows_add_up_to_the_whole(data, results):
-    rows = results["per_class"]
-    assert [row["class"] for row in rows] == list(range(10))
-    counts = np.bincount(data.test.labels, minlength=10)
-    assert [row["n"] for row in rows] == list(counts)
-    for name in ("bound", "reconstruction", "kl", "log_likelihood"):
-        whole = sum(row["n"] * row[name] for row in rows) / 150
-        assert whole == pytest.approx(results[name]["mean"])
+def _train(data):
+    return [data.train.labels[:35]]
 
 
-def test_the_training_bound_is_over_as_many_training_images(model, data, results):
-    images, labels = data.train.images[:150], data.train.labels[:150]
-    expected = model.bound(mnist_room.binarize(images), labels).total.mean()
-    assert results["train_bound"]["mean"] == pytest.approx(float(expected))
-    assert results["train_bound"]["n_images"] == 150
+def test_annealing_stands_beside_importance_sampling_of_the_same_images(evaluated):
+    run, results = evaluated
+    found, arrays = results["ais"], run.evaluation_arrays()
+    assert found["images"] == found["simulated"]["images"] == N_AIS
+    own = arrays["log_likelihood"][:N_AIS]
+    assert found["importance"]["mean"] == pytest.approx(own.mean())
+    gap = found["log_likelihood"]["mean"] - own.mean()
+    assert found["difference"]["mean"] == pytest.approx(gap)
+    simulated = found["simulated"]
+    ends = simulated["backward"]["mean"] - simulated["forward"]["mean"]
+    assert simulated["gap"]["mean"] == pytest.approx(ends)
 
 
-def test_progress_hears_of_every_image(model, data):
-    heard = []
-    evaluation.evaluate(model, data, 2, heard.append)
-    assert sum(heard) == 150
+def test_the_first_images_have_the_figures_they_have_among_all(data, evaluated):
+    run, _ = evaluated
+    bits, labels = mnist_room.binarize(data.test.images), data.test.labels
+    first = [(i, bits[i], int(labels[i]), range(10)) for i in range(7)]
+    with Model(run.config, run.weights()) as model:
+        found = [e.log_likelihoods[-1] for e in model.estimates(first, PARTICLES)]
+    whole = run.evaluation_arrays()["log_likelihoods"]
+    np.testing.assert_array_equal(np.stack(found), whole[:7])
 
 
-def test_the_table_shows_every_mean(results):
-    text = evaluation.table(results)
-    for name in ("bound", "reconstruction", "kl", "log_likelihood", "train_bound"):
-        assert "{:.3f}".format(results[name]["mean"]) in text
-    for row in results["per_class"]:
-        assert "{:.3f}".format(row["bound"]) in text
+CODE = """
+import sys; sys.path[:0] = {paths!r}
+import evaluate_tiny
+from cvae import ais, cli
+ais.TEMPERATURES, ais.TUNING_TEMPERATURES = 20, 5
+cli.run_main(evaluate_tiny.main)
+"""
 
 
-def test_a_runs_evaluation_is_written_and_named_after_its_data(data, tmp_path):
-    run = Run.create(tmp_path / "run", CONFIG)
-    weights = tiny.random_weights(tiny.shapes(CONFIG))
-    arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": 1, "plan": [0, 0.0, 1]}))
-    noted = data._replace(name="mnist-5k", note="a small subset")
-    results = evaluation.evaluate_run(run, noted, 3)
-    assert run.evaluation() == results and results["step"] == 1
-    assert results["dataset"] == "mnist-5k" and results["note"] == "a small subset"
-    assert "a small subset" in evaluation.table(results)
+def strike(run, mnist_dir, number, count):
+    """Evaluate in a process that a signal strikes: its status and what it said."""
+    tests = Path(__file__).resolve().parent
+    paths = [str(tests), str(tests.parent)]
+    arguments = [run.path, mnist_dir, PARTICLES, N_AIS, int(number), count]
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.format(paths=paths), *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        timeout=100,
+        universal_newlines=True,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    "number, status, count",
+    [
+        (signal.SIGKILL, -9, 2),
+        (signal.SIGINT, 130, 3),
+        (signal.SIGTERM, 143, 5),
+    ],
+)
+def test_killed_and_called_again_it_ends_with_the_bits_of_the_undisturbed_one(
+    data, mnist_dir, tmp_path, evaluated, monkeypatch, number, status, count
+):
+    """Struck within importance sampling, and after half of the annealing."""
+    run = new_run(tmp_path)
+    found, err = strike(run, mnist_dir, number, count)
+    assert found == status and "Traceback" not in err
+    assert run.partial_path.exists() and not (run.path / FILES[0]).exists()
+    asked, estimates = [], Model.estimates
+
+    def spy(self, images, particles):
+        asked.append([image[0] for image in images])
+        return estimates(self, images, particles)
+
+    monkeypatch.setattr(Model, "estimates", spy)
+    evaluation.evaluate_run(run, data, PARTICLES, N_AIS)
+    first = min(10 * count, evaluate_tiny.N_IMAGES)
+    assert asked[0] == list(range(first, evaluate_tiny.N_IMAGES))
+    assert not run.partial_path.exists()
+    for name in FILES:
+        assert (run.path / name).read_bytes() == (evaluated[0].path / name).read_bytes()
+
+
+def interrupted(run, data, monkeypatch, particles=20):
+    """Leave the partial state of an evaluation that was interrupted."""
+    add = partial.Partial.add
+
+    def stop(self, stage, rows):
+        add(self, stage, rows)
+        raise KeyboardInterrupt()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partial.Partial, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            evaluation.evaluate_run(run, data, particles, 0)
+    assert run.partial_path.exists()
+
+
+def test_a_partial_state_of_other_settings_is_replaced(data, tmp_path, monkeypatch):
+    runs = [new_run(tmp_path / name) for name in ("a", "b")]
+    interrupted(runs[0], data, monkeypatch, particles=20)
+    found = [evaluation.evaluate_run(run, data, 30, 0) for run in runs]
+    assert found[0] == found[1]
+    assert not runs[0].partial_path.exists()
+
+
+def test_a_partial_state_of_another_checkpoint_is_replaced(data, tmp_path, monkeypatch):
+    run, other = new_run(tmp_path / "a"), new_run(tmp_path / "b", scale=0.5, step=2)
+    interrupted(run, data, monkeypatch)
+    run.save_checkpoint(other.load_checkpoint())
+    assert evaluation.evaluate_run(run, data, 20, 0) == evaluation.evaluate_run(
+        other, data, 20, 0
+    )
+
+
+def test_a_damaged_partial_state_is_one_line_and_nothing_is_lost(
+    data, tmp_path, monkeypatch
+):
+    run = new_run(tmp_path)
+    evaluation.evaluate_run(run, data, 5, 0)
+    interrupted(run, data, monkeypatch)
+    damaged = run.partial_path.read_bytes()[:-9]
+    run.partial_path.write_bytes(damaged)
+    before = {path: path.read_bytes() for path in run.path.glob("evaluation*")}
+    with pytest.raises(CvaeError, match="damaged.*delete it") as caught:
+        evaluation.evaluate_run(run, data, 20, 0)
+    assert "\n" not in str(caught.value)
+    assert before == {path: path.read_bytes() for path in run.path.glob("evaluation*")}
+
+
+def test_the_report_keeps_an_evaluation_that_is_good_enough(data, tmp_path):
+    run = new_run(tmp_path)
+    assert not pipeline._is_evaluated(run, data, 5)
+    evaluation.evaluate_run(run, data, 5, 0)
+    assert pipeline._is_evaluated(run, data, 5)
+    assert not pipeline._is_evaluated(run, data, 6)
+    assert not pipeline._is_evaluated(run, data._replace(name="mnist-5k"), 5)
+    (run.path / "evaluation.npz").write_bytes(b"damaged")
+    assert not pipeline._is_evaluated(run, data, 5)
+    evaluation.evaluate_run(run, data, 5, 0)
+    run.save_checkpoint(new_run(tmp_path / "later", step=2).load_checkpoint())
+    assert not pipeline._is_evaluated(run, data, 5)
 
 
 def test_a_diverged_run_is_one_line_and_leaves_no_evaluation(data, tmp_path):
-    run = Run.create(tmp_path / "run", CONFIG)
-    weights = tiny.random_weights(tiny.shapes(CONFIG))
-    arrays = {n + AVERAGE: w * np.float32(1e30) for n, w in weights.items()}
-    state = {"step": 1, "plan": [0, 0.0, 1]}
-    run.save_checkpoint(Checkpoint(arrays, state))
+    run = new_run(tmp_path, scale=1e30)
     with pytest.raises(CvaeError, match="training diverged.*--learning-rate"):
-        evaluation.evaluate_run(run, data, 3)
-    assert not (run.path / "evaluation.json").exists()
+        evaluation.evaluate_run(run, data, 3, 0)
+    assert not list(run.path.glob("evaluation*"))
 
 
 def test_data_of_other_classes_is_refused_and_the_old_evaluation_kept(data, tmp_path):
     run = Run.create(tmp_path / "run", Config(n_classes=4))
-    before = run.write_evaluation({"bound": 1.0}).read_bytes()
+    run.write_evaluation({"bound": 1.0})
+    before = (run.path / "evaluation.json").read_bytes()
     with pytest.raises(CvaeError, match="classes"):
-        evaluation.evaluate_run(run, data, 3)
+        evaluation.evaluate_run(run, data, 3, 0)
     assert (run.path / "evaluation.json").read_bytes() == before
+
+
+def test_a_run_without_checkpoint_is_one_line(data, tmp_path):
+    run = Run.create(tmp_path / "run", CONFIG)
+    with pytest.raises(CvaeError, match="no checkpoint yet"):
+        evaluation.evaluate_run(run, data, 3, 0)
+
+
+def test_the_table_shows_what_was_found_within_eighty_columns(evaluated):
+    _, results = evaluated
+    text = tables.evaluation_table(dict(results, note="a small subset"))
+    assert max(map(len, text.splitlines())) <= 80 and text.encode("ascii")
+    assert text.startswith("a small subset")
+    shown = [
+        *(results[k]["mean"] for k in ("bound", "kl", "marginal", "train_bound")),
+        *(row["log_likelihood"]["mean"] for row in results["growth"]),
+        results["classifier"]["log_loss"]["mean"],
+        results["ais"]["log_likelihood"]["mean"],
+        results["ais"]["simulated"]["backward"]["mean"],
+        *(row["marginal"] for row in results["per_class"]),
+    ]
+    for value in shown:
+        assert "{:.3f}".format(value) in text
+    assert "{} errors".format(results["classifier"]["errors"]) in text
+    without = {k: v for k, v in results.items() if k != "ais"}
+    assert "AIS" in text and "AIS" not in tables.evaluation_table(without)
+
+
+def test_the_json_of_an_evaluation_has_no_number_that_json_lacks(evaluated):
+    text = (evaluated[0].path / "evaluation.json").read_text()
+    json.loads(text, parse_constant=pytest.fail)

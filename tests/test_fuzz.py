@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 MEMORY = 4 << 20  # bytes, for inputs of a few thousand
 NAMES = (
-    *("config", "metrics", "evaluation"),
+    *("config", "metrics", "evaluation", "per image", "partial"),
     *("index", "npz", "npy", "state"),
 )
 

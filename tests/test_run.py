@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import readers
 
 from cvae import files, run
 from cvae.config import Config
@@ -211,6 +212,89 @@ def test_a_run_in_use_is_locked_against_a_second_process(new_run):
 def test_evaluation_is_asked_for_when_missing(new_run):
     with pytest.raises(CvaeError, match=r"scripts/evaluate\.py"):
         new_run.evaluation()
+
+
+def evaluated(new_run, **changes):
+    """The run with the evaluation of readers.py, changed."""
+    new_run.write_evaluation(dict(readers._EVALUATION, **changes))
+    new_run.write_evaluation_arrays(readers._evaluation_arrays())
+    return new_run
+
+
+def test_an_evaluation_comes_back_as_it_was(new_run):
+    evaluated(new_run)
+    assert new_run.evaluation() == readers._EVALUATION
+    arrays = new_run.evaluation_arrays()
+    assert set(arrays) == set(readers._evaluation_arrays())
+    for name, array in readers._evaluation_arrays().items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_an_evaluation_of_an_older_version_is_one_line(new_run):
+    old = {k: readers._EVALUATION[k] for k in ("bound", "kl", "log_likelihood", "step")}
+    new_run.write_evaluation(old)
+    for read in (new_run.evaluation, new_run.evaluation_arrays):
+        with pytest.raises(
+            CvaeError, match=r"has no .*scripts/evaluate\.py --run"
+        ) as e:
+            read()
+        assert "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "part, changes",
+    [
+        ("classifier", {"confusion": [[1, 1], [1]]}),
+        ("classifier", {"confusion": [[2, 1], [0, 1]]}),
+        ("classifier", {"confusion": [[2, 0], [0, 1]]}),
+        ("classifier", {"confusion": []}),
+        ("classifier", {"error_rate": 0.5}),
+        ("classifier", {"high": 0.2}),
+        ("classifier", {"n_images": 4}),
+        (
+            "classifier",
+            {"mistakes": [{"image": 3, "class": 0, "predicted": 1, "log_odds": 4.0}]},
+        ),
+        ("latent", {"activity": [0.1]}),
+        ("latent", {"active": 3}),
+        ("log_likelihood", {"particles": 200}),
+    ],
+)
+def test_an_evaluation_that_contradicts_itself_is_damage(new_run, part, changes):
+    evaluated(new_run, **{part: dict(readers._EVALUATION[part], **changes)})
+    with pytest.raises(CvaeError, match=r"contradicts.*scripts/evaluate\.py"):
+        new_run.evaluation()
+
+
+@pytest.mark.parametrize("changes", [{"per_class": []}, {"growth": []}])
+def test_an_evaluation_without_rows_is_damage(new_run, changes):
+    with pytest.raises(CvaeError, match="contradicts"):
+        evaluated(new_run, **changes).evaluation()
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"step": np.array(11)}, "another evaluation"),
+        ({"marginal": np.array([-85.5, -86.5, -84.0])}, "another evaluation"),
+        ({"ess": np.zeros(4)}, "damaged: ess"),
+        ({"bound": np.zeros(3, np.float32)}, "damaged: bound"),
+        ({"log_likelihoods": np.zeros((3, 3))}, "damaged: log_likelihoods"),
+        ({"more": np.zeros(3)}, "damaged"),
+    ],
+)
+def test_figures_of_each_image_that_do_not_fit_are_one_line(new_run, changes, words):
+    evaluated(new_run)
+    new_run.write_evaluation_arrays(dict(readers._evaluation_arrays(), **changes))
+    with pytest.raises(CvaeError, match=words + r".*scripts/evaluate\.py") as caught:
+        new_run.evaluation_arrays()
+    assert "\n" not in str(caught.value)
+
+
+def test_figures_of_each_image_are_asked_for_when_missing(new_run):
+    new_run.write_evaluation(readers._EVALUATION)
+    with pytest.raises(CvaeError, match=r"evaluation\.npz.*scripts/evaluate\.py"):
+        new_run.evaluation_arrays()
 
 
 def test_arrays_of_another_architecture_are_named():

@@ -1,0 +1,168 @@
+"""Rate of importance sampling beside that of a plain matrix product, same run.
+
+    python benchmarks/evaluation.py
+    python benchmarks/evaluation.py --repeats 15 --output benchmarks/evaluation.json
+
+The default net, its initial weights, random bits: speed does not hang on them. Counted
+are the decoder's matrix products alone. All rows take turns in each repeat, so that
+whatever else the machine does falls on all of them; a share is that of the same
+repeat's matrix product. CPU time, of all threads, hardly feels a busy machine.
+"""
+
+import _paths  # noqa: F401  (first: where the package is)
+
+import argparse
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from cvae import files, inference, threads
+from cvae.config import Config
+from cvae.inference import Model
+from cvae.mnist import Split
+from cvae.trainer import Trainer
+
+ROWS, UNITS = 5000, 800  # of the plain product: [5000, 800] x [800, 800]
+PRODUCTS = 15  # a repeat
+IMAGES, PARTICLES = 40, 1000  # a repeat
+
+# What the evaluation does, and the same without one idea each.
+VARIANTS = {
+    "as it is": [],
+    "log p(x|y,z) as ZhuSuan computes it": [
+        (inference, "_log_px", lambda net: net.cond_log_prob("x"))
+    ],
+    "threads within each op, too": [(inference, "_ONE_THREAD_AN_OP", tf.ConfigProto())],
+    "one image at a time": [(threads, "cores", lambda: 1)],
+}
+
+
+def main():
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=7, help="of each row (7)")
+    parser.add_argument(
+        "--output",
+        default=Path(__file__).with_suffix(".json"),
+        help="of the figures (evaluation.json beside this file)",
+    )
+    arguments = parser.parse_args()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    config = Config()
+    random = np.random.RandomState(0)
+    bits = (random.random_sample((IMAGES, config.x_dim)) < 0.13).astype(np.uint8)
+    labels = np.arange(IMAGES) % config.n_classes
+    with Trainer(config, Split(bits * 255, labels.astype(np.uint8))) as trainer:
+        weights = trainer.averages()
+
+    def importance_sampling(model):
+        model.log_likelihood(bits, labels, PARTICLES)
+
+    with contextlib.ExitStack() as stack:
+        work = {"matrix product": (stack.enter_context(_product()), _product_flop())}
+        for name, patches in VARIANTS.items():
+            model = stack.enter_context(_patched(patches, Model, config, weights))
+            run = _later(_patched, patches, importance_sampling, model)
+            work[name] = (run, IMAGES * PARTICLES * _decoder_flop(config))
+        rates = _measure(work, arguments.repeats)
+    results = _summary(rates)
+    print(_table(results))
+    files.write_json(arguments.output, results)
+
+
+def _measure(work, repeats):
+    """Billions of operations a second of each: `[repeats, 2]`, by wall and CPU time."""
+    rates = {name: [] for name in work}
+    for repeat in range(repeats + 1):
+        for name, (run, flop) in work.items():
+            wall, cpu = time.time(), time.process_time()
+            run()
+            seconds = np.array([time.time() - wall, time.process_time() - cpu])
+            if repeat:  # the first warms up
+                rates[name].append(flop / seconds / 1e9)
+    return {name: np.array(found) for name, found in rates.items()}
+
+
+def _summary(rates):
+    product = rates["matrix product"]
+    rows = [
+        {
+            "name": name,
+            "gflops": _spread(found[:, 0]),
+            "share": _spread(found[:, 0] / product[:, 0]),
+            "share_of_cpu_time": _spread(found[:, 1] / product[:, 1]),
+        }
+        for name, found in rates.items()
+    ]
+    return {
+        "cores": threads.cores(),
+        "load": os.getloadavg()[0],
+        "repeats": len(product),
+        "images": IMAGES,
+        "particles": PARTICLES,
+        "rows": rows,
+    }
+
+
+def _spread(values):
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+def _table(results):
+    title = "{repeats} repeats on {cores} cores, load {load:.1f}; median (quartiles)"
+    lines = [title.format(**results), ""]
+    line = "| {:36} | {:>15} | {:>18} | {:>18} |"
+    lines.append(line.format("", "GFLOP/s", "share", "share of CPU time"))
+    lines.append("|" + " --- |" * 4)
+    for row in results["rows"]:
+        cells = [
+            "{median:.0f} ({low:.0f}-{high:.0f})".format(**row["gflops"]),
+            "{median:.2f} ({low:.2f}-{high:.2f})".format(**row["share"]),
+            "{median:.2f} ({low:.2f}-{high:.2f})".format(**row["share_of_cpu_time"]),
+        ]
+        lines.append(line.format(row["name"], *cells))
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _product():
+    """Yield a function that multiplies two matrices `PRODUCTS` times."""
+    with tf.Graph().as_default() as graph:
+        a = tf.Variable(tf.random_normal([ROWS, UNITS]))
+        b = tf.Variable(tf.random_normal([UNITS, UNITS]))
+        product = tf.matmul(a, b).op
+        with tf.Session(graph=graph) as session:
+            session.run(tf.global_variables_initializer())
+            yield lambda: [session.run(product) for _ in range(PRODUCTS)]
+
+
+def _product_flop():
+    return PRODUCTS * 2 * ROWS * UNITS * UNITS
+
+
+def _decoder_flop(config):
+    """Of one particle: a multiplication and an addition for each weight."""
+    sizes = (config.n_classes + config.z_dim, *config.hidden[::-1], config.x_dim)
+    return 2 * sum(n_in * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+
+
+def _patched(patches, call, *args):
+    with contextlib.ExitStack() as stack:
+        for owner, name, value in patches:
+            stack.enter_context(mock.patch.object(owner, name, value))
+        return call(*args)
+
+
+def _later(call, *args):
+    return lambda: call(*args)
+
+
+if __name__ == "__main__":
+    main()

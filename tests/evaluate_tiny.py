@@ -1,0 +1,41 @@
+"""Evaluate a run on a few test images, and strike this process on the way."""
+
+import os
+import sys
+from pathlib import Path
+
+import tiny
+
+from cvae import evaluation, mnist, partial
+from cvae.run import Run
+
+N_IMAGES = 35
+
+
+def dataset(mnist_dir):
+    """The real data's first images."""
+    return tiny.dataset(mnist.load("mnist", mnist_dir), n_train=50, n_test=N_IMAGES)
+
+
+def main():
+    """Take RUN MNIST_DIR PARTICLES AIS SIGNAL COUNT from the command line.
+
+    The signal strikes when rows are added for the COUNT-th time, and saved.
+    """
+    path, mnist_dir, particles, n_ais, number, count = sys.argv[1:]
+    partial.SAVE_SECONDS = 0.0
+    _strike(int(number), int(count))
+    data = dataset(Path(mnist_dir))
+    evaluation.evaluate_run(Run(path), data, int(particles), int(n_ais))
+
+
+def _strike(number, count):
+    add, calls = partial.Partial.add, []
+
+    def struck(self, stage, rows):
+        add(self, stage, rows)
+        calls.append(stage)
+        if len(calls) == count:
+            os.kill(os.getpid(), number)
+
+    partial.Partial.add = struck

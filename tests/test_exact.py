@@ -1,0 +1,188 @@
+"""Bounds and importance sampling against models whose log p(x | y) is known exactly."""
+
+import numpy as np
+import pytest
+import tiny
+from exact import LinearGaussian, all_images, quadrature
+
+from cvae import inference, summary, training
+from cvae.config import Config
+from cvae.inference import Model
+from cvae.mnist import Dataset, Split
+from cvae.run import Run
+
+N = 400
+PARTICLES = 1000
+IMAGES = all_images(9)
+TINY = Config(
+    n_classes=2,
+    x_dim=9,
+    z_dim=2,
+    hidden=(16,),
+    batch_size=50,
+    epochs=40.0,
+    minutes=None,
+    learning_rate=1e-2,
+    evaluate_every=20,
+)
+
+
+def stderr(values):
+    return values.std(ddof=1) / np.sqrt(len(values))
+
+
+@pytest.fixture
+def linear(monkeypatch):
+    """A linear-Gaussian model in the place of the homework's, and data for it."""
+    model = LinearGaussian()
+    model.put_into(monkeypatch, inference)
+    random = np.random.RandomState(0)
+    bits = random.randint(0, 2, (N, 6)).astype(np.uint8)
+    labels = random.randint(0, 3, N)
+    with Model(model.config, {}) as shipped:
+        yield shipped, bits, labels, model.log_likelihood(bits, labels), model
+
+
+def test_the_bound_is_the_truth_less_the_divergence_of_the_posteriors(linear):
+    shipped, bits, labels, truth, model = linear
+    gap = truth - shipped.bound(bits, labels).total
+    assert model.divergence() > 0.3
+    assert abs(gap.mean() - model.divergence()) < 4 * stderr(gap)
+
+
+def test_importance_sampling_lies_between_the_bound_and_the_truth(linear):
+    shipped, bits, labels, truth, _ = linear
+    bound = shipped.bound(bits, labels).total
+    for particles in (1, 5):
+        estimate = shipped.log_likelihood(bits, labels, particles)
+        assert (estimate - bound).mean() > -4 * stderr(estimate - bound)
+        assert (truth - estimate).mean() > 4 * stderr(truth - estimate)
+
+
+def test_importance_sampling_closes_in_on_the_truth_as_particles_grow(linear):
+    shipped, bits, labels, truth, model = linear
+    gaps = [
+        truth - shipped.log_likelihood(bits, labels, particles)
+        for particles in (1, 10, 100, 1000)
+    ]
+    assert abs(gaps[0].mean() - model.divergence()) < 4 * stderr(gaps[0])
+    errors = [np.abs(gap).mean() for gap in gaps]
+    for coarser, finer in zip(errors, errors[1:]):
+        assert finer < 0.5 * coarser
+    assert errors[-1] < 0.03 and abs(gaps[-1].mean()) < 0.01
+
+
+def test_importance_weights_are_unbiased(linear):
+    shipped, bits, labels, truth, _ = linear
+    ratios = np.exp(shipped.log_likelihood(bits, labels, 10) - truth)
+    assert stderr(ratios) < 0.05
+    assert abs(ratios.mean() - 1.0) < 4 * stderr(ratios)
+
+
+def test_importance_sampling_finds_every_image_of_a_discrete_model():
+    """Weights of a net at random, where q(z | x, y) is no posterior at all."""
+    config = Config(n_classes=2, x_dim=6, z_dim=2, hidden=(5,))
+    weights = tiny.random_weights(tiny.shapes(config), seed=4)
+    images = np.tile(all_images(6), (2, 1))
+    labels = np.repeat([0, 1], 64)
+    truth = quadrature(images, labels, weights, config)
+    with Model(config, weights) as model:
+        gaps = [
+            truth - model.log_likelihood(images, labels, particles)
+            for particles in (1, 30, 1000)
+        ]
+        bound = truth - model.bound(images, labels).total
+    for gap in [bound] + gaps:
+        assert gap.mean() > -4 * stderr(gap)
+    assert bound.mean() > 4 * stderr(bound)
+    assert abs(gaps[1].mean()) < 0.5 * bound.mean()
+    assert abs(gaps[2].mean()) < 0.1 * bound.mean()
+    assert np.median(np.abs(gaps[2])) < 0.05
+
+
+# A trained run of nine pixels
+
+
+def bars(n, seed):
+    """3 x 3 images with a bright bar among grey pixels: class 0 across, 1 down."""
+    random = np.random.RandomState(seed)
+    labels = random.randint(0, 2, n).astype(np.uint8)
+    images = random.randint(0, 90, (n, 3, 3)).astype(np.uint8)
+    for image, label, place in zip(images, labels, random.randint(0, 3, n)):
+        (image.T if label else image)[place] = 240
+    return Split(images.reshape(n, 9), labels)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    run = Run.create(tmp_path_factory.mktemp("runs") / "run", TINY)
+    data = Dataset("mnist", bars(1000, seed=0), bars(200, seed=1), "")
+    training.train(run, data)
+    return run, run.weights()
+
+
+@pytest.fixture(scope="module")
+def totals(trained):
+    """log p(x | y) of all 2^9 images by both classes, `[images, classes]`, four times.
+
+    The four have draws of their own: the images' numbers go on from one to the next.
+    """
+    run, weights = trained
+    with Model(run.config, weights) as model:
+        images = [(i, x, 0, range(2)) for i, x in enumerate(np.tile(IMAGES, (4, 1)))]
+        estimates = list(model.estimates(images, PARTICLES))
+    found = np.stack([estimate.log_likelihoods[-1] for estimate in estimates])
+    return found.reshape(4, len(IMAGES), 2)
+
+
+@pytest.fixture(scope="module")
+def truth(trained):
+    """The same by quadrature, `[images, classes]`."""
+    run, weights = trained
+    labels = [np.full(len(IMAGES), c) for c in range(2)]
+    return np.stack([quadrature(IMAGES, c, weights, run.config) for c in labels], 1)
+
+
+def assert_sums_to_one(sums):
+    error = np.std(sums, ddof=1) / np.sqrt(len(sums))
+    assert error < 0.005
+    assert abs(np.mean(sums) - 1.0) < 4 * error
+
+
+def test_training_made_the_two_classes_differ(trained, truth):
+    metrics = trained[0].metrics()
+    assert metrics[-1]["train_bound"] > metrics[0]["train_bound"] + 0.5
+    p = np.exp(truth)
+    assert 0.5 * np.abs(p[:, 0] - p[:, 1]).sum() > 0.5  # total variation
+
+
+def test_quadrature_is_exact_and_sums_to_one(trained, truth):
+    run, weights = trained
+    np.testing.assert_allclose(np.exp(truth).sum(0), 1.0, atol=1e-9)
+    labels = np.zeros(len(IMAGES), int)
+    coarser = quadrature(IMAGES, labels, weights, run.config, nodes=60)
+    np.testing.assert_allclose(coarser, truth[:, 0], atol=0.01)
+
+
+def test_p_of_x_given_y_sums_to_one_over_all_images_of_a_trained_run(totals):
+    for c in range(2):
+        assert_sums_to_one(np.exp(totals[..., c]).sum(1))
+
+
+def test_p_of_x_sums_to_one_over_all_images_of_a_trained_run(totals):
+    assert_sums_to_one(np.exp(summary.marginal(totals)).sum(1))
+
+
+def test_each_image_of_a_trained_run_is_as_likely_as_quadrature_says(totals, truth):
+    found = np.log(np.exp(totals).mean(0))
+    likely = truth > np.log(1e-3)
+    assert likely.sum() > 50
+    assert np.abs(found - truth)[likely].max() < 0.3
+    assert np.abs(found - truth)[likely].mean() < 0.02
+
+
+def test_the_marginal_of_a_trained_run_is_the_mean_over_classes(totals, truth):
+    found = np.exp(summary.marginal(totals)).mean(0)
+    expected = np.exp(truth).mean(1)
+    likely = expected > 1e-4
+    assert np.abs(np.log(found / expected))[likely].mean() < 0.02
