@@ -17,6 +17,7 @@ VERSION = re.search(
 ).group(1)
 
 REPORT = [
+    "scikit-learn<1.1",  # 1.1 needs Python 3.8
     'typst==0.12.0; python_version >= "3.7"',
     'importlib_resources; python_version >= "3.7"',
 ]

@@ -1,6 +1,7 @@
 """A run as a paper: results.json and figures, typeset by `report/report.typ`.
 
-The report has no numbers of its own: what it says is in those files.
+The report has no numbers of its own: what it says is in those files, and what others
+published in `report/published.json`.
 """
 
 import dataclasses
@@ -16,16 +17,14 @@ from typing import Any, Dict, List
 import numpy as np
 
 import cvae
-from cvae import figures, files
+from cvae import files, importance, pictures
 from cvae.errors import CvaeError
 from cvae.mnist import Dataset
 from cvae.run import Run
 
 SOURCE = Path(__file__).resolve().parent.parent / "report" / "report.typ"
-PER_CLASS = 10  # images of each class in every figure
-
-# A figure is PNG for the README, and SVG for the report.
-FIGURES = ("curves", "samples", "same_style", "reconstructions")
+PUBLISHED = SOURCE.with_name("published.json")
+SUFFIXES = (".png", ".svg")  # of a figure: for the README, and for the report
 
 
 def build(run: Run, output_dir: Path, dataset: Dataset) -> List[Path]:
@@ -40,14 +39,11 @@ def build(run: Run, output_dir: Path, dataset: Dataset) -> List[Path]:
     """
     check_typesetter()
     evaluation, metrics = _finished(run, dataset)
-    weights = run.weights()
     with tempfile.TemporaryDirectory(prefix="cvae-report-") as scratch:
         folder = Path(scratch)
-        files.write_json(
-            folder / "results.json",
-            results(run, dataset, evaluation, metrics, weights),
-        )
-        draw(run, dataset, metrics, weights, folder / "figures")
+        facts = pictures.draw(run, dataset, folder / "figures", suffixes=SUFFIXES)
+        found = results(run, dataset, evaluation, metrics[-1], facts)
+        files.write_json(folder / "results.json", found)
         pdf = typeset(folder)
         files.write_bytes(folder / "report.pdf", pdf)
         return [_publish(folder, output_dir, name) for name in _names()]
@@ -67,15 +63,20 @@ def results(
     run: Run,
     dataset: Dataset,
     evaluation: Dict[str, Any],
-    metrics: List[Dict[str, Any]],
-    weights: Dict[str, np.ndarray],
+    last: Dict[str, Any],
+    facts: Dict[str, Dict],
 ) -> Dict[str, Any]:
-    """Return results.json: every number that the report may use."""
+    """Return results.json: every number that the report may use.
+
+    Args:
+        last: the last row of the run's metrics.
+        facts: what `pictures.draw` measured.
+    """
     import tensorflow.compat.v1 as tf
 
     from cvae import training, zs
 
-    config = run.config.to_dict()
+    config, weights = run.config.to_dict(), run.weights()
     settings = [
         {
             "name": field.name,
@@ -89,14 +90,17 @@ def results(
         "config": config,
         "settings": settings,
         "evaluation": evaluation,
-        "last": metrics[-1],
+        "pictures": facts,
+        "published": files.read_json(PUBLISHED),
+        "importance": {"levels": importance.LEVELS, "margin": importance.MARGIN},
+        "last": last,
         "n_train": len(train.images),
         "n_test": len(dataset.test.images),
         "parameters": {
             "generator": _count(weights, "gen/"),
             "variational": _count(weights, "q_net/"),
         },
-        "per_class": PER_CLASS,
+        "per_class": pictures.PER_CLASS,
         "versions": {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
@@ -106,40 +110,6 @@ def results(
         },
         "note": dataset.note,
     }
-
-
-def draw(
-    run: Run,
-    dataset: Dataset,
-    metrics: List[Dict[str, Any]],
-    weights: Dict[str, np.ndarray],
-    folder: Path,
-) -> None:
-    """Draw the report's figures into `folder`, as PNG and SVG.
-
-    Their rows are the classes of the test images.
-    """
-    from cvae import mnist, sampling
-    from cvae.inference import Model
-
-    note, seed = dataset.note, run.config.seed
-    images, labels = dataset.test
-    classes = sorted(int(c) for c in np.unique(labels))
-    n = min(PER_CLASS, min(int((labels == c).sum()) for c in classes))
-    chosen = np.concatenate([np.flatnonzero(labels == c)[:n] for c in classes])
-    bits = mnist.binarize(images)[chosen]
-    with Model(run.config, weights) as model:
-        means = sampling.reconstruct(model, bits, labels[chosen])
-        samples = sampling.samples(model, classes, PER_CLASS, seed)
-        same_style = sampling.same_style(model, classes, PER_CLASS, seed)
-    shape = (len(classes), n, -1)
-    pairs = bits.reshape(shape), means.reshape(shape)
-    for suffix in (".png", ".svg"):
-        curves, grid, styles, reconstructions = (folder / (n + suffix) for n in FIGURES)
-        figures.curves(curves, metrics, note)
-        figures.sample_grid(grid, samples, classes, note)
-        figures.sample_grid(styles, same_style, classes, note)
-        figures.reconstruction_grid(reconstructions, *pairs, classes, note)
 
 
 def typeset(folder: Path) -> bytes:
@@ -152,7 +122,8 @@ def typeset(folder: Path) -> bytes:
     """
     source = Path(folder) / SOURCE.name
     try:
-        shutil.copyfile(str(SOURCE), str(source))
+        for part in {SOURCE, *SOURCE.parent.glob("*.typ")}:
+            shutil.copyfile(str(part), str(source.with_name(part.name)))
     except OSError as error:
         raise CvaeError(
             "cannot read {}: {}; run from a clone of the repository".format(
@@ -176,6 +147,7 @@ def page_count(pdf: bytes) -> int:
 def _finished(run, dataset):
     """(evaluation, metrics) of a run that is trained, and evaluated since."""
     metrics, evaluation = run.metrics(), run.evaluation()
+    run.evaluation_arrays()  # which the pictures need: missing or damaged is said here
     if not metrics:
         raise CvaeError(
             "{} has no metrics: train it with `python scripts/train.py --run {} "
@@ -201,7 +173,7 @@ def _count(weights, scope):
 
 
 def _names():
-    drawn = [n + suffix for n in FIGURES for suffix in (".png", ".svg")]
+    drawn = [name + suffix for name in pictures.NAMES for suffix in SUFFIXES]
     return ["figures/" + name for name in drawn] + ["results.json", "report.pdf"]
 
 

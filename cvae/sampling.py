@@ -1,4 +1,4 @@
-"""Observing y: generation, the same style across classes, reconstruction."""
+"""Observing y: generation, the same style across classes, reconstruction, transfer."""
 
 from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Tuple
@@ -84,6 +84,43 @@ def reconstruct(model: Model, bits: np.ndarray, labels: np.ndarray) -> np.ndarra
     """Decode the mean of q(z | x, y): means of x for bits, both `[n, x_dim]`."""
     mean, _ = model.encode(bits, labels)
     return model.decode(labels, mean)
+
+
+def transfer(
+    model: Model, bits: np.ndarray, labels: np.ndarray, classes: Sequence[int]
+) -> np.ndarray:
+    """Decode the posterior mean of z given each class (Kingma et al. 2014, fig. 1).
+
+    Means of x, `[n, classes, x_dim]`, for bits `[n, x_dim]` of the classes `labels`.
+    """
+    mean, _ = model.encode(bits, labels)
+    z = np.stack([mean] * len(classes))  # [classes, n, d]
+    return np.moveaxis(_decode_grid(model, classes, z), 0, 1)
+
+
+def interpolate(
+    model: Model,
+    bits: np.ndarray,
+    labels: np.ndarray,
+    decoded_as: Sequence[int],
+    steps: int,
+) -> np.ndarray:
+    """Decode `steps` points on the straight line between two posterior means of z.
+
+    The class cannot be interpolated, as y is one of K: it is named for each pair.
+
+    Args:
+        bits: uint8 `[n, 2, x_dim]`, pairs of images of the classes `labels` `[n, 2]`.
+        decoded_as: the class of each pair's images, `[n]`.
+
+    Returns:
+        Means of x, `[n, steps, x_dim]`, from the reconstructions of one image to the
+        other's, if those are of the class `decoded_as`.
+    """
+    mean, _ = model.encode(bits.reshape(-1, bits.shape[-1]), labels.reshape(-1))
+    start, end = np.moveaxis(mean.reshape(len(bits), 2, 1, -1), 1, 0)
+    share = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+    return _decode_grid(model, decoded_as, (1 - share) * start + share * end)
 
 
 def draw_bits(means: np.ndarray, seed: int) -> np.ndarray:

@@ -1,95 +1,25 @@
-import re
-import subprocess
-import sys
+"""Images in, grids out: every pixel and word stands where its row and column say."""
+
 import xml.etree.ElementTree as ElementTree
 
-import matplotlib
 import numpy as np
 import pytest
-from matplotlib.image import imread
-
-from cvae import figures
-from cvae.errors import CvaeError
-
-NOTE = (
-    "Not the full MNIST: 4,000 training and 1,000 held-out test images, so results "
-    "are not comparable with those on MNIST."
+from drawings import (
+    NOTE,
+    all_words,
+    assert_nothing_cut_off,
+    assert_shows,
+    cells,
+    images,
+    pixels,
+    ranked,
+    texts,
+    unscaled,
+    words,
 )
-SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
-
-def images(rows, columns, x_dim, seed=0):
-    """Random grey values, none of which is drawn in the grey of the hairlines."""
-    values = np.random.RandomState(seed).randint(0, 200, (rows, columns, x_dim))
-    return 1.0 - values / 255.0
-
-
-def metrics(last_train=-81.4, last_test=-85.03, epochs=20, first=-500.0):
-    """Rows as training writes them: a bad first epoch, then slow progress."""
-    rows = []
-    for epoch in range(1, epochs + 1):
-        left = (epochs - epoch) / 10.0
-        row = {"step": 235 * epoch, "epoch": float(epoch), "seconds": 9.0 * epoch}
-        row["train_bound"] = first if epoch == 1 else last_train - left
-        if epoch % 5 == 0 or epoch == epochs:
-            row["test_bound"] = last_test - left
-        rows.append(row)
-    return rows
-
-
-def pixels(path):
-    """RGB of a PNG, uint8 `[height, width, 3]`."""
-    return np.uint8(np.rint(imread(str(path))[..., :3] * 255))
-
-
-def cells(path, rows, columns):
-    """The grid's cells, cut out along its hairlines: `[row][column]` RGB arrays."""
-    picture = pixels(path)
-    line = (picture == figures.HAIRLINE).all(-1)
-    across = inside(line.mean(1) > 0.9 * line.mean(1).max())
-    down = inside(line.mean(0) > 0.9 * line.mean(0).max())
-    assert (len(across), len(down)) == (rows, columns)
-    return [[picture[y, x] for x in down] for y in across]
-
-
-def inside(is_line):
-    """Slices between the runs of True in `is_line`, but for gaps that are no cells."""
-    positions = np.flatnonzero(is_line)
-    gaps = [slice(a + 1, b) for a, b in zip(positions, positions[1:]) if b > a + 1]
-    widest = max(gap.stop - gap.start for gap in gaps)
-    return [gap for gap in gaps if gap.stop - gap.start == widest]
-
-
-def unscaled(cell, side):
-    """One colour per image pixel; fails unless each is one solid square block."""
-    scale = cell.shape[0] // side
-    assert cell.shape == (side * scale, side * scale, 3)
-    blocks = cell.reshape(side, scale, side, scale, 3)
-    assert (blocks == blocks[:, :1, :, :1]).all()
-    return blocks[:, 0, :, 0]
-
-
-def texts(path):
-    """(text, x, y) of every text of an SVG, in document order."""
-    found = ElementTree.parse(str(path)).getroot().iter(SVG_TEXT)
-    return [
-        (t.text, *(float(n) for n in re.findall(r"[-\d.]+", t.get("transform"))[-2:]))
-        for t in found
-    ]
-
-
-def all_words(path):
-    return " ".join(text for text, _, _ in texts(path))
-
-
-def draw_all(folder, suffix, note=""):
-    """One figure of each kind; return their paths."""
-    paths = [folder / (n + suffix) for n in ("samples", "pairs", "curves")]
-    x = images(2, 3, 49)
-    figures.sample_grid(paths[0], x, [4, 7], note)
-    figures.reconstruction_grid(paths[1], x, images(2, 3, 49, 1), [4, 7], note)
-    figures.curves(paths[2], metrics(), note)
-    return paths
+from cvae import figures, style
+from cvae.errors import CvaeError
 
 
 @pytest.mark.parametrize(
@@ -121,23 +51,16 @@ def test_originals_are_black_on_the_left_and_reconstructions_blue_on_the_right(
     tmp_path,
 ):
     originals, reconstructions = images(2, 3, 49), images(2, 3, 49, seed=1)
-    path = tmp_path / "pairs.png"
-    figures.reconstruction_grid(path, originals, reconstructions, [0, 1])
-    grid = cells(path, 2, 6)
+    for name in ("pairs.png", "pairs.svg"):
+        path = tmp_path / name
+        figures.reconstruction_grid(path, originals, reconstructions, [0, 1])
+    grid = cells(tmp_path / "pairs.png", 2, 6)
     for r in range(2):
         for n in range(3):
-            left = unscaled(grid[r][2 * n], 7).astype(float)
-            right = unscaled(grid[r][2 * n + 1], 7).astype(float)
-            shade = originals[r, n].reshape(7, 7, 1)
-            assert (left == 255 - np.rint(255 * shade)).all()
-            shade = reconstructions[r, n].reshape(7, 7, 1)
-            blue = 255 + shade * (np.array(figures.BLUE) - 255)
-            assert abs(right - blue).max() <= 0.5
-    figures.reconstruction_grid(
-        tmp_path / "pairs.svg", originals, reconstructions, [0, 1]
-    )
-    assert "left: original" in all_words(tmp_path / "pairs.svg")
-    assert "right: reconstruction" in all_words(tmp_path / "pairs.svg")
+            assert_shows(grid[r][2 * n], originals[r, n])
+            assert_shows(grid[r][2 * n + 1], reconstructions[r, n], style.BLUE)
+    assert "left: original" in words(tmp_path / "pairs.svg")
+    assert "right: reconstruction" in words(tmp_path / "pairs.svg")
 
 
 def test_each_row_has_its_label_beside_it(tmp_path):
@@ -154,13 +77,6 @@ def test_each_row_has_its_label_beside_it(tmp_path):
         assert abs(y - middle) < 0.25 * figures.CELL  # the baseline is below it
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2])
-def test_a_note_is_printed_on_every_figure_and_only_if_there_is_one(tmp_path, kind):
-    noted = draw_all(tmp_path, ".svg", NOTE)[kind]
-    assert NOTE in all_words(noted)
-    assert "MNIST" not in all_words(draw_all(tmp_path, ".svg")[kind])
-
-
 def test_a_title_stands_above_the_grid(tmp_path):
     figures.sample_grid(tmp_path / "grid.svg", images(1, 4, 16), [3], title="Samples")
     (_, _, title), (_, _, row) = sorted(texts(tmp_path / "grid.svg"), reverse=True)
@@ -168,90 +84,107 @@ def test_a_title_stands_above_the_grid(tmp_path):
 
 
 @pytest.mark.parametrize("columns", [1, 10])
-def test_nothing_is_cut_off_at_the_edges(tmp_path, columns):
+def test_a_grid_with_note_and_title_is_not_cut_off(tmp_path, columns):
     path = tmp_path / "grid.png"
     figures.sample_grid(path, images(1, columns, 16), [7], NOTE, "Title")
-    figures.curves(tmp_path / "curves.png", metrics(-100.25, -101.5), NOTE)
-    for picture in (pixels(path), pixels(tmp_path / "curves.png")):
-        for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
-            assert (edge == 255).all()
+    assert_nothing_cut_off(path)
 
 
-def test_curves_name_the_last_values_with_a_true_minus(tmp_path):
-    figures.curves(tmp_path / "curves.svg", metrics(-81.437, -85.031))
-    words = all_words(tmp_path / "curves.svg")
-    assert "training \u221281.44" in words
-    assert "test \u221285.03" in words
-    assert "-8" not in words
-    assert "minutes of training" in words
+# Transfer
 
 
-def test_a_validation_bound_is_called_by_its_name(tmp_path):
-    rows = metrics()
-    for row in rows:
-        if "test_bound" in row:
-            row["validation_bound"] = row.pop("test_bound")
-    figures.curves(tmp_path / "curves.svg", rows)
-    words = all_words(tmp_path / "curves.svg")
-    assert "validation \u221285.03" in words and "test" not in words
+def test_transfer_shows_each_digit_and_beside_it_itself_as_every_class(tmp_path):
+    originals, decoded = images(1, 2, 49)[0], images(2, 3, 49, 1)
+    for name in ("t.png", "t.svg"):
+        figures.transfer_grid(tmp_path / name, originals, decoded, [5, 9], [4, 5, 9])
+    grid = cells(tmp_path / "t.png", 2, 4)
+    for r in range(2):
+        assert_shows(grid[r][0], originals[r])
+        for c in range(3):
+            assert_shows(grid[r][1 + c], decoded[r, c], style.BLUE)
+    assert words(tmp_path / "t.svg")[2:] == ["5", "9", "4", "5", "9"]
+    rows, heads = texts(tmp_path / "t.svg")[2:4], texts(tmp_path / "t.svg")[4:]
+    assert rows[0][2] < rows[1][2] and heads[0][1] < heads[1][1] < heads[2][1]
+    assert max(y for _, _, y in heads) < min(y for _, _, y in rows)
 
 
-def test_the_first_epochs_do_not_squash_the_converged_part(tmp_path):
-    figures.curves(tmp_path / "curves.svg", metrics(first=-5000.0))
-    ticks = [t for t, _, _ in texts(tmp_path / "curves.svg") if t[0] == "\u2212"]
-    assert len(ticks) >= 3
-    assert min(float(t.replace("\u2212", "-")) for t in ticks) > -90
+def test_only_the_image_of_the_digits_own_class_has_a_dark_frame(tmp_path):
+    path = tmp_path / "t.png"
+    white = np.zeros((2, 3, 49))
+    figures.transfer_grid(path, white[:, 0], white, [5, 9], [4, 5, 9])
+    dark = (pixels(path) == style.AXIS).all(-1)
+    rows = np.flatnonzero(dark.sum(1) > 20)  # the frames' upper and lower edges
+    half = (rows[0] + rows[-1]) // 2
+    upper, lower = (
+        np.flatnonzero(part.sum(0) > 20) for part in (dark[:half], dark[half:])
+    )
+    side = upper[-1] - upper[0] - 1
+    assert upper.size == lower.size == 2 * figures.FRAME
+    assert (lower - upper == side).all()  # next to each other: 5 and 9
 
 
-def test_labels_of_curves_that_end_together_do_not_overlap(tmp_path):
-    figures.curves(tmp_path / "curves.svg", metrics(-85.031, -85.03))
-    found = texts(tmp_path / "curves.svg")
-    ends = [y for text, _, y in found if re.match("(training|test) ", text)]
-    assert len(ends) == 2 and abs(ends[0] - ends[1]) >= figures.TEXT_SIZE
+# Interpolations
 
 
-@pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_curves_of_a_run_of_few_epochs_can_be_drawn(tmp_path, epochs):
-    figures.curves(tmp_path / "curves.svg", metrics(epochs=epochs))
-    words = all_words(tmp_path / "curves.svg")
-    assert "test \u221285.03" in words and "seconds of training" in words
+def test_interpolations_have_the_originals_at_their_ends(tmp_path):
+    ends, between = images(3, 2, 49), images(3, 4, 49, 1)
+    groups = [("within", 1), ("across", 2)]
+    labels = ["as 4", "as 4", "as 7"]
+    for name in ("i.png", "i.svg"):
+        figures.interpolation_grid(tmp_path / name, ends, between, labels, groups)
+    grid = cells(tmp_path / "i.png", 3, 6)
+    for r in range(3):
+        assert_shows(grid[r][0], ends[r, 0])
+        assert_shows(grid[r][-1], ends[r, 1])
+        for c in range(4):
+            assert_shows(grid[r][1 + c], between[r, c], style.BLUE)
+    told = sorted((y, text) for text, _, y in texts(tmp_path / "i.svg"))
+    assert [text for _, text in told] == ["within", "as 4", "across", "as 4", "as 7"]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
-def test_the_same_arrays_give_the_same_bytes_whatever_the_users_style(tmp_path, suffix):
-    first = [p.read_bytes() for p in draw_all(tmp_path / "a", suffix, NOTE)]
-    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
-        second = [p.read_bytes() for p in draw_all(tmp_path / "b", suffix, NOTE)]
-        assert matplotlib.rcParams["font.size"] == 30
-    assert first == second
+# Blocks and captions
 
 
-def test_text_stays_text_in_the_font_of_the_report(tmp_path):
-    for path in draw_all(tmp_path, ".svg", NOTE):
-        svg = path.read_text(encoding="utf-8")
-        assert "New Computer Modern" in svg and "cmr10" not in svg
+def test_blocks_stand_side_by_side_with_their_numbers_beneath(tmp_path):
+    blocks = ranked(rows=2)
+    for name in ("b.png", "b.svg"):
+        figures.ranked_grid(tmp_path / name, blocks, [4, 7], 1)
+    grid = cells(tmp_path / "b.png", 2, 4)
+    for r in range(2):
+        assert_shows(grid[r][0], blocks[0].images[r, 0], style.BLUE)
+        for c in range(3 - r):
+            assert_shows(grid[r][1 + c], blocks[1].images[r, c])
+    assert (grid[1][3] == 255).all()  # left out
+    found = texts(tmp_path / "b.svg")
+    told = [text.replace("\u2212", "-") for text, _, _ in found]
+    numbers = ["-12.6", "-25.2", "-37.8", "-50.4", "-63.0"]
+    assert told == ["4", "7"] + numbers + ["drawn", "nearest"]
+    x = [x for _, x, _ in found[2:7]]
+    assert x[:2] == pytest.approx(x[3:]) and x[0] < x[1] < x[2]
+
+
+@pytest.mark.parametrize("n", [1, 5, 7])
+def test_captions_stand_beneath_their_images(tmp_path, n):
+    x = images(1, n, 49)[0]
+    captions = ["{} -> 9".format(i) for i in range(n)]
+    for name in ("c.png", "c.svg"):
+        figures.captioned_grid(tmp_path / name, x, captions)
+    rows, columns = -(-n // 5), min(n, 5)
+    grid = cells(tmp_path / "c.png", rows, columns)
+    for i in range(n):
+        assert_shows(grid[i // 5][i % 5], x[i])
+    found = [t for t in texts(tmp_path / "c.svg") if t[0]]
+    assert [t for t, _, _ in found] == [c.replace("->", "\u2192") for c in captions]
+    assert len({round(x, 2) for _, x, _ in found}) == columns
+    assert len({round(y, 2) for _, _, y in found}) == rows
+
+
+def test_no_images_at_all_are_told(tmp_path):
+    figures.captioned_grid(tmp_path / "c.svg", np.zeros((0, 49)), [])
+    assert "none" in all_words(tmp_path / "c.svg")
 
 
 def test_images_that_are_not_square_are_one_line(tmp_path):
     with pytest.raises(CvaeError, match="^images of 15 pixels are not square.*$"):
         figures.sample_grid(tmp_path / "grid.png", images(1, 1, 15), [0])
     assert not list(tmp_path.iterdir())
-
-
-def test_curves_of_no_metrics_are_one_line(tmp_path):
-    with pytest.raises(CvaeError, match="^no metrics to draw.*$"):
-        figures.curves(tmp_path / "curves.svg", [])
-
-
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CvaeError, match="^cannot write .*$"):
-        figures.curves(tmp_path / "file" / "curves.svg", metrics())
-
-
-def test_drawing_needs_neither_tensorflow_nor_pyplot():
-    code = (
-        "import sys, cvae.figures; "
-        "slow = {'tensorflow', 'matplotlib'} & set(sys.modules); assert not slow, slow"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

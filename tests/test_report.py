@@ -1,140 +1,40 @@
-"""The report's text follows from results.json, and typst's failures are one line."""
+"""The report's text follows from results.json, whatever the run measured."""
 
+import copy
 import dataclasses
-import io
 import re
-import stat
 
-import numpy as np
-import pypdf
 import pytest
+import standin
+from standin import NOTE, estimate, level, typeset, words
 from typesetting import typesets
 
-from cvae import figures, files, report
+from cvae import files, report
 from cvae.config import Config
-from cvae.errors import CvaeError
 
-NOTE = "Not the full MNIST: 4,000 training and 1,000 held-out test images."
 ROOT = report.SOURCE.parent.parent
-
-
-def estimate(mean, stderr, **more):
-    return dict(mean=mean, stderr=stderr, **more)
-
-
-def evaluation(**changes):
-    """evaluation.json as scripts/evaluate.py writes it."""
-    per_class = [
-        {
-            "class": c,
-            "n": 980 + c,
-            "bound": -80.0 - 3.1 * ((7 * c + 3) % 10),
-            "reconstruction": -55.0 - 3.0 * ((7 * c + 3) % 10),
-            "kl": 25.0 + 0.1 * c,
-            "log_likelihood": -78.0 - 3.1 * ((7 * c + 3) % 10),
-        }
-        for c in range(10)
-    ]
-    return dict(
-        {
-            "dataset": "mnist",
-            "note": "",
-            "step": 16407,
-            "n_images": 10000,
-            "bits_seed": 20210501,
-            "bound": estimate(-85.0312, 0.2134),
-            "reconstruction": estimate(-60.4119, 0.1907),
-            "kl": estimate(24.6114, 0.0512),
-            "kl_sampled": estimate(24.6193, 0.0603),
-            "train_bound": estimate(-81.7036, 0.2098, n_images=10000),
-            "log_likelihood": estimate(-82.3718, 0.2088, particles=1000),
-            "per_class": per_class,
-        },
-        **changes,
-    )
-
-
-def standin(config=None, note="", **changes):
-    """results.json of a run that never was."""
-    config = config or Config(epochs=70.0)
-    values = config.to_dict()
-    settings = [
-        {"name": f.name, "value": values[f.name], "help": f.metadata["help"]}
-        for f in dataclasses.fields(config)
-    ]
-    return {
-        "config": values,
-        "settings": settings,
-        "evaluation": evaluation(note=note, **changes),
-        "last": {"step": 16407, "epoch": 70.0032, "seconds": 581.3},
-        "n_train": 60000,
-        "n_test": 10000,
-        "parameters": {"generator": 862384, "variational": 885680},
-        "per_class": 10,
-        "versions": {
-            "python": "3.7.16",
-            "tensorflow": "1.15.0",
-            "numpy": "1.18.5",
-            "zhusuan": "cvae.zs",
-            "cvae": "1.0.0",
-        },
-        "note": note,
-    }
-
-
-def draw(folder, note=""):
-    """The four figures, as large as those of a real report."""
-    x = np.random.RandomState(0).uniform(size=(10, 10, 784)) ** 9
-    figures.sample_grid(folder / "samples.svg", x, range(10), note)
-    figures.sample_grid(folder / "same_style.svg", x, range(10), note)
-    figures.reconstruction_grid(folder / "reconstructions.svg", x, x, range(10), note)
-    row = {"epoch": 1.0, "seconds": 8.0, "train_bound": -99.0, "test_bound": -98.0}
-    figures.curves(folder / "curves.svg", [row], note)
+SOURCES = [path.read_text("utf-8") for path in report.SOURCE.parent.glob("*.typ")]
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    draw(folder / "figures")
+    standin.draw(folder / "figures")
     return folder
-
-
-def typeset(folder, results):
-    files.write_json(folder / "results.json", results)
-    return report.typeset(folder)
-
-
-def reader(pdf):
-    return pypdf.PdfReader(io.BytesIO(pdf))
-
-
-class Words:
-    """A text in which a phrase is found however spaces and hyphens fall.
-
-    A PDF has no spaces, only distances, and pypdf takes kerning for some of them.
-    """
-
-    def __init__(self, text):
-        self.letters = re.sub(r"[\s-]", "", text)
-
-    def __contains__(self, phrase):
-        return self.count(phrase) > 0
-
-    def count(self, phrase):
-        return self.letters.count(Words(phrase).letters)
-
-
-def words(pdf, pages=slice(None)):
-    found = [page.extract_text() for page in reader(pdf).pages[pages]]
-    return Words(" ".join(re.sub(r"\s\d+\s*$", "", text) for text in found))
 
 
 @pytest.fixture(scope="module")
 def text(drawn):
-    return words(typeset(drawn, standin()))
+    """The words of a report with all there can be."""
+    return words(typeset(drawn, standin.results(ais=standin.annealed())))
 
 
-# The text
+def told(drawn, **changes):
+    """The words of a report with other measurements."""
+    return words(typeset(drawn, standin.results(**changes)))
+
+
+# The numbers
 
 
 @typesets
@@ -143,8 +43,9 @@ def text(drawn):
     [
         "\u221285.03 \u00b1 0.21",  # the test bound
         "\u221282.37 \u00b1 0.21",  # log p(x|y)
+        "\u221284.66 \u00b1 0.21",  # log p(x)
         "\u221281.70 \u00b1 0.21",  # the bound on training images
-        "1,000 particles",
+        "5,000 particles puts",
         "24.61",
         "24.62",
         "\u221260.41",
@@ -152,10 +53,33 @@ def text(drawn):
         "16,407 steps in 9.7 minutes",
         "70.0 passes",
         "862,384 and 885,680 weights",
+        "1,748,064",  # their sum, in the table beside the published models
         "3.33 \u00b1 0.30",  # generalization gap, its errors added in quadrature
         "2.66 nats above the bound",
         "0.077 nats a pixel",
         "\u22122.303",  # log 1/10
+        "from 10 to 5,000",
+        "rises by 1.02",
+        "contributes 0.110 \u00b1 0.005 nats",
+        "median 63.9 and the 5th percentile 4.2 among 5,000 weights",
+        "a bias of 0.008 and 0.118 nats",  # (1 / ESS - 1 / 5,000) / 2
+        "by more than 20 nats",
+        "123 go to a wrong class",
+        "error rate of 1.23",
+        "from 1.03 to 1.47",
+        "is 0.047 \u00b1 0.003 nats",
+        "it is 4 for 9, 23 times",
+        "Of 40 dimensions, 33 are; the other 7",
+        "right in 16.3",
+        "15.6 to 17.0",
+        "chance is 11.4",
+        "median of 1,000 samples is 4.87",
+        "6.14",
+        "16 chains an image, 2,000 temperatures, and 10 leapfrog steps",
+        "On 500 test images",
+        "difference of 0.022 \u00b1 0.020 nats",
+        "\u221280.93 \u00b1 0.93 and the backward ones \u221280.89 \u00b1 0.93",
+        "to 0.045 \u00b1 0.005 nats",
     ],
 )
 def test_the_text_has_the_numbers_of_the_results(text, number):
@@ -164,9 +88,10 @@ def test_the_text_has_the_numbers_of_the_results(text, number):
 
 @typesets
 def test_the_table_of_classes_has_every_class(text):
-    for row in evaluation()["per_class"]:
-        for key in ("bound", "reconstruction", "kl", "log_likelihood"):
+    for row in standin.evaluation()["per_class"]:
+        for key in ("bound", "reconstruction", "kl", "log_likelihood", "marginal"):
             assert "{:.1f}".format(row[key]).replace("-", "\u2212") in text
+    assert "Errors 7 9 11 13 15 17 19 21 23 25" in text
     assert "The easiest class is the digit 1 (\u221280.00)" in text
     assert "the hardest the digit 8 (\u2212107.90)" in text
 
@@ -178,7 +103,7 @@ def test_every_setting_is_in_the_table_with_its_value_and_meaning(drawn, text):
         assert field.name in text
         assert field.metadata["help"].replace("`", "").replace("'", "\u2019") in text
     assert "batch_size 256 images in a step" in text
-    changed = words(typeset(drawn, standin(config)))
+    changed = told(drawn, config=config)
     for row in (
         "hidden 50, 60, 70",
         "epochs none",
@@ -190,11 +115,98 @@ def test_every_setting_is_in_the_table_with_its_value_and_meaning(drawn, text):
         assert row in changed
 
 
+def test_no_decimal_is_typed_in_the_sources_but_lengths_and_thresholds():
+    assert len(SOURCES) == 3
+    for source in SOURCES:
+        source = re.sub(r"//.*|arXiv:[\d.]+", "", source)
+        source = re.sub(r"\d+(\.\d+)?(pt|em|mm|fr|%)", "", source)
+        typed = set(re.findall(r"\d+\.\d+", source))
+        assert typed <= {"0.02", "0.03", "0.1", "0.5", "0.99", "1.0", "1.1", "2.0"}
+
+
+def other(value):
+    """`value` with every measured number in it another one."""
+    if isinstance(value, dict):
+        kept = ("class", "image", "predicted", "explained")
+        return {k: v if k in kept else other(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [other(item) for item in value]
+    return value * 1.173 if isinstance(value, float) else value
+
+
 @typesets
-def test_another_number_in_the_results_is_another_number_in_the_text(drawn, text):
-    changed = words(typeset(drawn, standin(bound=estimate(-91.3761, 0.31))))
-    assert "\u221291.38 \u00b1 0.31" in changed
-    assert "\u221285.03" in text and "\u221285.03" not in changed
+def test_another_run_leaves_no_number_of_this_one_in_the_text(drawn, text):
+    """Of those with two decimals, so that none is the same by chance."""
+    this = standin.results(ais=standin.annealed())
+    that = copy.deepcopy(this)
+    for part in ("evaluation", "pictures", "last"):
+        that[part] = other(this[part])
+    changed = words(typeset(drawn, that))
+    published = {abs(row["value"]) for row in this["published"].values()}
+    shown = set(re.findall(r"(?<![\d.])\d\d\.\d\d(?!\d)", text.lines))
+    shown -= {"{:.2f}".format(value) for value in published}
+    assert len(shown) > 10 and not [n for n in shown if n in changed.lines]
+
+
+# What others published
+
+
+def test_every_published_figure_has_a_source_and_all_the_table_says_of_it():
+    published = files.read_json(report.PUBLISHED)
+    assert len(published) >= 6
+    for key, row in published.items():
+        assert re.search(r"arXiv:\d{4}\.\d{4,5}|github\.com/", row["source"]), key
+        assert row["quantity"] in ("log p(x)", "log p(x|y)", "error rate"), key
+        assert row["work"] in "\n".join(SOURCES)
+        for name in ("model", "value", "binarization", "differs"):
+            assert row[name], key
+        assert {"particles", "parameters"} < set(row)
+
+
+@typesets
+def test_every_published_figure_is_in_the_table(text):
+    for row in files.read_json(report.PUBLISHED).values():
+        value = row["value"]
+        shown = "{:.2f}".format(100 * value if 0 < value < 1 else value)
+        assert shown.replace("-", "\u2212") in text
+        assert row["differs"] in text and row["model"] in text
+
+
+@typesets
+def test_only_log_px_is_compared_with_models_that_know_no_classes(drawn):
+    high = estimate(-70.1, 0.2, particles=5000)
+    found = told(drawn, log_likelihood=high)
+    assert "our \u221284.66 \u00b1 0.21 is above VAE (k = 1) at \u221286.76" in found
+    assert "within two standard errors of IWAE (k = 50) at \u221284.78" in found
+    assert "and below IWAE (k = 50, two layers) at \u221282.90" in found
+    assert "is ahead by 5.56 nats" in found
+    found = told(drawn, marginal=high)
+    assert "is above VAE" in found and "IAF at \u221279.10. That is" in found
+    assert "and below" not in found and "is ahead" not in found
+
+
+@typesets
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [(0.0097, 0.02, 0), (0.009, 0.0102, 1), (0.004, 0.0095, 2)],
+)
+def test_the_error_rate_is_compared_by_its_interval(drawn, low, high, verdict):
+    classifier = dict(standin.evaluation()["classifier"], low=low, high=high)
+    found = told(drawn, classifier=classifier)
+    verdicts = "clearly more than the 0.96", "That agrees with", "clearly less than"
+    assert [said in found for said in verdicts] == [n == verdict for n in range(3)]
+
+
+@typesets
+def test_a_run_on_other_data_is_not_compared(drawn):
+    config = Config(dataset="mnist-5k")
+    found = told(drawn, config=config, note=NOTE)
+    assert "This run is not on the whole of MNIST, and not comparable" in found
+    for verdict in ("is above", "and below", "is ahead", "clearly", "That agrees"):
+        assert verdict not in found
+
+
+# Verdicts
 
 
 @typesets
@@ -205,36 +217,116 @@ def test_another_number_in_the_results_is_another_number_in_the_text(drawn, text
 def test_the_verdict_on_overfitting_follows_from_the_numbers(
     drawn, train_mean, verdict
 ):
-    train = estimate(train_mean, 0.21, n_images=10000)
-    found = words(typeset(drawn, standin(train_bound=train)))
+    found = told(drawn, train_bound=estimate(train_mean, 0.21, n_images=10000))
     verdicts = "nats says that", "no sign of overfitting", "easier ones, by 3.97"
     assert [said in found for said in verdicts] == [n == verdict for n in range(3)]
 
 
 @typesets
 def test_an_estimate_below_the_bound_is_not_called_a_gap(drawn):
-    poor = estimate(-85.04, 0.21, particles=1)
-    found = words(typeset(drawn, standin(log_likelihood=poor)))
+    found = told(drawn, log_likelihood=estimate(-85.04, 0.21, particles=1))
     assert "does not rise above the bound" in found and "nats above" not in found
 
 
 @typesets
-def test_the_report_does_without_what_was_not_measured(drawn):
-    results = standin()
-    del results["evaluation"]["log_likelihood"], results["evaluation"]["train_bound"]
-    for row in results["evaluation"]["per_class"]:
-        del row["log_likelihood"]
-    found = words(typeset(drawn, results))
-    assert "importance sampling" not in found and "\u221285.03 \u00b1 0.21" in found
+def test_the_bias_that_is_left_follows_from_gains_that_fall_as_a_power(drawn):
+    """With a bias of 2 k^(-1/2): after 1,000 particles, 0.063 nats are missing."""
+    bias = [2 * k**-0.5 for k in (10, 100, 1000)]
+    levels = [
+        level(10, -80 - bias[0]),
+        level(100, -80 - bias[1], bias[0] - bias[1]),
+        level(1000, -80 - bias[2], bias[1] - bias[2]),
+    ]
+    found = told(
+        drawn,
+        growth=levels,
+        log_likelihood=estimate(-80 - bias[2], 0.2, particles=1000),
+    )
+    assert "\u22120.50, some 0.06 nats are still missing" in found
+
+
+@typesets
+@pytest.mark.parametrize("particles", [[2], [10, 100], [10, 100, 1000]])
+def test_few_particles_or_gains_that_do_not_fall_are_not_extrapolated(drawn, particles):
+    levels = [level(particles[0], -84.0)]
+    levels += [level(k, -83.0, 0.3 + 0.1 * n) for n, k in enumerate(particles[1:])]
+    found = told(drawn, growth=levels)
+    assert "still missing" not in found
+
+
+@typesets
+@pytest.mark.parametrize("p5, verdict", [(4.2, True), (40.0, False)])
+def test_a_small_effective_sample_size_is_said_to_be_one(drawn, p5, verdict):
+    found = told(drawn, ess={"median": 300.0, "p5": p5, "particles": 5000})
+    assert ("carried by a handful of draws" in found) == verdict
+
+
+@typesets
+@pytest.mark.parametrize(
+    "mean, verdict", [(0.02, 0), (0.3, 1), (-0.3, 2)]
+)  # with an error of 0.0196
+def test_the_verdict_on_annealing_follows_from_the_numbers(drawn, mean, verdict):
+    found = told(drawn, ais=standin.annealed(mean))
+    verdicts = (
+        "agree within the error",
+        "importance sampling misses at least that much",
+        "annealing, not the encoder, is the poorer proposal",
+    )
+    assert [said in found for said in verdicts] == [n == verdict for n in range(3)]
+
+
+@typesets
+@pytest.mark.parametrize(
+    "importance, verdict",
+    [(-80.9, "between the two"), (-81.5, "0.568 below"), (-80.1, "0.787 above")],
+)
+def test_importance_sampling_is_set_against_the_bracket(drawn, importance, verdict):
+    found = told(drawn, ais=standin.annealed(importance=importance))
+    assert verdict in found
+
+
+@typesets
+def test_a_run_without_annealing_says_so(drawn):
+    found = told(drawn)
+    assert "annealed importance sampling" in found and "was not run" in found
+    assert "A second opinion" not in found and "leapfrog" not in found
+
+
+@typesets
+@pytest.mark.parametrize("low, knows", [(0.12, True), (0.11, False)])
+def test_whether_z_knows_the_class_follows_from_the_interval(drawn, low, knows):
+    facts = copy.deepcopy(standin.FACTS)
+    facts["latent_space"]["low"] = low
+    found = told(drawn, facts=facts)
+    assert ("A little of the class is thus left" in found) == knows
+    assert ("thus no sign that" in found) != knows
+
+
+@typesets
+@pytest.mark.parametrize("distance, copies", [(1.2, True), (4.9, False)])
+def test_whether_samples_are_copies_follows_from_their_distance(
+    drawn, distance, copies
+):
+    facts = copy.deepcopy(standin.FACTS)
+    facts["neighbours"]["to_train"] = distance
+    found = told(drawn, facts=facts)
+    assert ("They may be" in found) == copies and ("They are not" in found) != copies
+
+
+@typesets
+def test_a_perfect_classifier_has_no_confusion_to_tell_of(drawn):
+    right = [[100 if a == b else 0 for b in range(10)] for a in range(10)]
+    classifier = dict(standin.evaluation()["classifier"], confusion=right, errors=0)
+    found = told(drawn, classifier=classifier)
+    assert "No class is taken for another" in found and "most often" not in found
 
 
 @typesets
 def test_a_run_cut_short_by_its_time_says_so(drawn, text):
-    results = standin()
+    results = standin.results()
     results["last"]["epoch"] = 41.5
-    assert "70.0 passes that were asked for did not fit" in words(
-        typeset(drawn, results)
-    )
+    found = words(typeset(drawn, results))
+    assert "70.0 passes that were asked for did not fit" in found
     assert "did not fit" not in text
 
 
@@ -246,126 +338,4 @@ def test_the_code_that_the_report_shows_is_the_code_that_ran():
         for name in ("model.py", "trainer.py")
     )
     for line in shown:
-        assert line in Words(shipped)
-
-
-# The pages
-
-
-@typesets
-@pytest.mark.parametrize("note", ["", NOTE])
-def test_the_report_is_four_to_six_pages_of_a4(tmp_path, note):
-    draw(tmp_path / "figures", note)
-    pdf = typeset(tmp_path, standin(note=note))
-    pages = reader(pdf).pages
-    assert 4 <= len(pages) <= 6
-    assert report.page_count(pdf) == len(pages)
-    for page in pages:
-        size = float(page.mediabox.width), float(page.mediabox.height)
-        assert size == pytest.approx((595.28, 841.89), abs=0.1)
-
-
-@typesets
-@pytest.mark.parametrize("note", ["", NOTE])
-def test_the_first_page_has_the_note_if_there_is_one(drawn, note):
-    first = words(typeset(drawn, standin(note=note)), slice(1))
-    assert (NOTE in first) == bool(note)
-    assert ("Please note" in first) == bool(note)
-
-
-@typesets
-def test_every_figure_table_and_section_is_captioned_and_found(text):
-    for n in range(1, 4):
-        assert "Figure {}.".format(n) in text
-        assert text.count("Figure {}".format(n)) >= 2  # its caption and a reference
-    for n in range(1, 5):
-        assert "Table {}.".format(n) in text
-        assert text.count("Table {}".format(n)) >= 2
-    for n in range(1, 14):
-        assert "({})".format(n) in text
-    assert "??" not in text
-
-
-@typesets
-def test_each_work_that_is_cited_is_listed_and_the_other_way_round(text):
-    body, _, listed = text.letters.rpartition("References")
-    works = re.findall(r"\(\[(.+?), (\d{4})\]", report.SOURCE.read_text("utf-8"))
-    assert len(works) >= 8
-    for authors, year in works:
-        squeezed = re.escape(re.sub(r"\s", "", authors))
-        assert re.search(squeezed + r",?\(?" + year, body), authors
-        assert authors.split()[0] in listed and year in listed
-
-
-@typesets
-def test_the_pdf_has_a_title_and_the_report_only_its_own_fonts(drawn):
-    found = reader(typeset(drawn, standin()))
-    assert (
-        found.metadata.title == "A Class-Conditional Variational Autoencoder for MNIST"
-    )
-    fonts = set()
-    for page in found.pages:
-        resources = page["/Resources"]
-        fonts |= {f["/BaseFont"] for f in resources.get("/Font", {}).values()}
-    assert fonts
-    assert all(re.search("NewCM|DejaVuSansMono", font) for font in fonts)
-
-
-# Typesetting
-
-
-@typesets
-def test_the_same_results_give_the_same_bytes_in_any_folder(drawn, tmp_path):
-    draw(tmp_path / "elsewhere" / "figures")
-    assert typeset(tmp_path / "elsewhere", standin()) == typeset(drawn, standin())
-
-
-@typesets
-def test_what_typst_complains_of_is_one_line(drawn, tmp_path, monkeypatch):
-    (tmp_path / "broken.typ").write_text("= Fine\n\n#unheard-of()\n")
-    monkeypatch.setattr(report, "SOURCE", tmp_path / "broken.typ")
-    with pytest.raises(CvaeError) as caught:
-        typeset(drawn, standin())
-    assert str(caught.value) == (
-        "typst cannot typeset the report: unknown variable: unheard-of "
-        "(broken.typ line 3)"
-    )
-
-
-def test_without_the_source_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "SOURCE", tmp_path / "none.typ")
-    with pytest.raises(CvaeError, match="^cannot read .*none.typ.* clone .*$"):
-        report.typeset(tmp_path)
-
-
-def fake_typst(folder, monkeypatch, script):
-    """Put a command typst on an otherwise empty PATH, and take the binding away."""
-    folder.mkdir()
-    command = folder / "typst"
-    command.write_text("#!/bin/sh\n" + script)
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", "{}:/bin:/usr/bin".format(folder))
-    monkeypatch.setattr(report, "_binding", lambda: None)
-
-
-def test_the_command_typst_is_used_where_there_is_no_binding(tmp_path, monkeypatch):
-    fake_typst(tmp_path / "bin", monkeypatch, 'echo "$@" >&2; cp "$4" "$5"\n')
-    report.check_typesetter()
-    assert report.typeset(tmp_path) == report.SOURCE.read_bytes()
-
-
-def test_what_the_command_typst_complains_of_is_one_line(tmp_path, monkeypatch):
-    complaint = "printf 'error: no such font\\n  at /x/report.typ:7:2\\n' >&2; exit 1"
-    fake_typst(tmp_path / "bin", monkeypatch, complaint)
-    with pytest.raises(CvaeError) as caught:
-        report.typeset(tmp_path)
-    assert str(caught.value) == (
-        "typst cannot typeset the report: no such font (report.typ line 7)"
-    )
-
-
-def test_without_typst_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "_binding", lambda: None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CvaeError, match="^there is no typst .*pip install.*$"):
-        report.check_typesetter()
+        assert line in standin.Words(shipped)

@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
-from test_report import NOTE, evaluation, words
+from standin import NOTE, words
 from typesetting import typesets
 
-from cvae import figures, report
+from cvae import evaluation, files, pictures, report
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.mnist import Dataset, Split
@@ -29,23 +30,27 @@ def dataset():
 
 
 @pytest.fixture(scope="module")
-def state(dataset):
+def evaluated(tmp_path_factory, dataset):
+    """The directory of a run of 5 steps, evaluated."""
     from cvae.trainer import Trainer
 
+    run = Run.create(tmp_path_factory.mktemp("runs") / "small", CONFIG)
     with Trainer(CONFIG, dataset.train) as trainer:
-        return trainer.state()
-
-
-@pytest.fixture
-def run(tmp_path, state):
-    """A run of 5 steps, evaluated."""
-    run = Run.create(tmp_path / "runs" / "small", CONFIG)
+        state = trainer.state()
     run.save_checkpoint(Checkpoint(state, {"step": 5, "plan": [0, 0.0, 5]}))
     row = {"step": 5, "epoch": 1.0, "seconds": 1.5, "learning_rate": 1e-9}
     row.update(images_per_second=33.3, train_bound=-540.25, test_bound=-541.75)
     run.append_metrics(row)
-    run.write_evaluation(evaluation(step=5, n_images=30, note=NOTE))
-    return run
+    evaluation.evaluate_run(run, dataset, particles=2, ais=0)
+    return run.path
+
+
+@pytest.fixture
+def run(tmp_path, evaluated):
+    """A copy of that run."""
+    path = tmp_path / "runs" / "small"
+    shutil.copytree(str(evaluated), str(path))
+    return Run(path)
 
 
 @typesets
@@ -53,14 +58,16 @@ def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_p
     output = tmp_path / "out"
     paths = report.build(run, output, dataset)
     names = {str(path.relative_to(output)) for path in paths}
-    drawn = {"curves", "samples", "same_style", "reconstructions"}
-    expected = {"figures/" + n + s for n in drawn for s in (".png", ".svg")}
+    expected = {"figures/" + n + s for n in pictures.NAMES for s in (".png", ".svg")}
     assert names == expected | {"report.pdf", "results.json"}
     assert all(path.stat().st_size > 1000 for path in paths)
 
     results = json.loads((output / "results.json").read_text())
     assert results["config"] == CONFIG.to_dict()
     assert results["last"]["train_bound"] == -540.25
+    assert results["evaluation"] == run.evaluation()
+    assert results["published"] == files.read_json(report.PUBLISHED)
+    assert set(results["pictures"]) == set(pictures.NAMES)
     assert (results["n_train"], results["n_test"]) == (50, 30)
     # Each layer: one weight for each pair of units, and one bias for each output.
     assert results["parameters"]["generator"] == 6 * (10 + 2 + 1) + 784 * (6 + 1)
@@ -68,34 +75,14 @@ def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_p
 
     found = words((output / "report.pdf").read_bytes())
     assert "\u2212540.25" in found  # from the curves' SVG, as text
-    assert found.count("Not the full MNIST") == 5  # first page and every figure
+    assert found.count("Not the full MNIST") == 1 + len(pictures.NAMES)
+    log_px = "{:.2f}".format(run.evaluation()["marginal"]["mean"])
+    assert log_px.replace("-", "\u2212") in found
     again = tmp_path / "again"
     report.build(run, again, dataset)
     for path in paths:
         name = path.relative_to(output)
         assert path.read_bytes() == (again / name).read_bytes(), name
-
-
-@typesets
-def test_reconstructions_stand_beside_their_own_originals(
-    run, dataset, tmp_path, monkeypatch
-):
-    from cvae import mnist, sampling
-
-    drawn = {}
-
-    def keep(path, originals, reconstructions, row_labels, note=""):
-        drawn["pairs"] = originals, reconstructions, list(row_labels)
-
-    monkeypatch.setattr(figures, "reconstruction_grid", keep)
-    monkeypatch.setattr(sampling, "reconstruct", lambda model, bits, labels: 1 - bits)
-    report.draw(run, dataset, run.metrics(), run.weights(), tmp_path / "figures")
-    originals, reconstructions, rows = drawn["pairs"]
-    assert rows == list(range(10)) and originals.shape == (10, 3, 784)
-    assert (reconstructions == 1 - originals).all()
-    bits = mnist.binarize(dataset.test.images)  # images 0, 10 and 20 show class 0
-    for c in range(10):
-        assert (originals[c] == bits[c::10]).all()
 
 
 @typesets
@@ -122,6 +109,15 @@ def one_line(caught):
 @typesets
 def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
     run.append_metrics({"step": 9, "epoch": 1.8, "seconds": 2.0, "train_bound": -530.0})
+    with pytest.raises(CvaeError) as caught:
+        report.build(run, run.path / "out", dataset)
+    assert "scripts/evaluate.py --run" in one_line(caught)
+    assert not (run.path / "out").exists()
+
+
+@typesets
+def test_a_run_without_the_figures_of_each_image_is_evaluated_again(run, dataset):
+    (run.path / "evaluation.npz").unlink()
     with pytest.raises(CvaeError) as caught:
         report.build(run, run.path / "out", dataset)
     assert "scripts/evaluate.py --run" in one_line(caught)

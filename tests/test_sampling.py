@@ -115,3 +115,50 @@ def test_samples_are_the_same_files_again(run, tmp_path):
     ]
     for one, other in zip(*paths):
         assert one.read_bytes() == other.read_bytes()
+
+
+def digits(mnist, n):
+    return (mnist.test.images[:n] > 127).astype(np.uint8), mnist.test.labels[:n]
+
+
+def test_transfer_decodes_the_posterior_mean_as_every_class(model, weights, mnist):
+    bits, labels = digits(mnist, 3)
+    found = sampling.transfer(model, bits, labels, [2, 5, 7, 9])
+    assert found.shape == (3, 4, 784)
+    mean, _ = reference.encode(bits, reference.one_hot(labels, 10), weights, 1)
+    for column, c in enumerate([2, 5, 7, 9]):
+        y = reference.one_hot(np.full(3, c), 10)
+        expected = reference.decode(y, mean, weights, 1)
+        np.testing.assert_allclose(found[:, column], expected, rtol=1e-2, atol=1e-5)
+
+
+def test_transfer_to_the_own_class_is_the_reconstruction(model, mnist):
+    bits, labels = digits(mnist, 6)
+    found = sampling.transfer(model, bits, labels, range(10))
+    own = found[np.arange(6), labels]
+    expected = sampling.reconstruct(model, bits, labels)
+    np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_interpolation_goes_straight_from_one_posterior_mean_to_the_other(
+    model, weights, mnist
+):
+    bits, labels = (part.reshape((2, 2) + part.shape[1:]) for part in digits(mnist, 4))
+    found = sampling.interpolate(model, bits, labels, [3, 8], steps=5)
+    assert found.shape == (2, 5, 784)
+    for row, c in enumerate([3, 8]):
+        y = reference.one_hot(labels[row], 10)
+        (start, end), _ = reference.encode(bits[row], y, weights, 1)
+        for step in range(5):
+            z = (start + step / 4 * (end - start))[None]
+            y = reference.one_hot(np.array([c]), 10)
+            expected = reference.decode(y, z, weights, 1)[0]
+            np.testing.assert_allclose(found[row, step], expected, rtol=1e-2, atol=1e-5)
+
+
+def test_the_ends_of_an_interpolation_are_reconstructions(model, mnist):
+    images, labels = digits(mnist, 60)
+    ends = np.flatnonzero(labels == 7)[:2]
+    found = sampling.interpolate(model, images[ends][None], labels[ends][None], [7], 4)
+    expected = sampling.reconstruct(model, images[ends], labels[ends])
+    np.testing.assert_allclose(found[0, [0, -1]], expected, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,58 @@
+"""Draw a run's pictures: all of them, or those that are named.
+
+python scripts/draw.py
+python scripts/draw.py transfer interpolations --format svg --output pictures
+"""
+
+import _env  # noqa: F401  (first: a clear line when the environment is missing)
+
+import numpy as np
+
+from cvae import cli, mnist, options, pictures
+from cvae.run import find
+
+
+def main():
+    """Parse the command line, draw, name the files and what was measured."""
+    arguments = _parser().parse_args()
+    run = find(arguments.run)
+    dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
+    names = arguments.names or list(pictures.NAMES)
+    suffixes = ["." + arguments.format] if arguments.format else [".png", ".svg"]
+    folder = arguments.output or run.figures_dir
+    facts = pictures.draw(run, dataset, folder, names, suffixes)
+    for name in facts:
+        for suffix in suffixes:
+            print(folder / (name + suffix))
+        for fact, value in facts[name].items():
+            print("  {}: {}".format(fact, np.round(value, 4)))
+
+
+def _parser():
+    parser = cli.Parser(__doc__)
+    parser.add_argument(
+        "names",
+        nargs="*",
+        type=options.choice(pictures.NAMES),
+        metavar="NAME",
+        help="what to draw: {}; left out, all".format(", ".join(pictures.NAMES)),
+    )
+    options.add_run(parser)
+    options.add_mnist_dir(parser)
+    parser.add_argument(
+        "--output",
+        type=options.path,
+        metavar="DIR",
+        help="where the files NAME.png and NAME.svg go; left out, figures/ in the run",
+    )
+    parser.add_argument(
+        "--format",
+        type=options.choice(("png", "svg")),
+        metavar="{png,svg}",
+        help="the only format to write; left out, both",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,184 @@
+"""Figures read back: the pixels of a PNG, its grid's cells, the texts of an SVG."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+from matplotlib.image import imread
+
+from cvae import charts, figures, plots, style
+
+NOTE = (
+    "Not the full MNIST: 4,000 training and 1,000 held-out test images, so results "
+    "are not comparable with those on MNIST."
+)
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def images(rows, columns, x_dim, seed=0):
+    """Random grey values, none of which is drawn in the grey of the hairlines."""
+    values = np.random.RandomState(seed).randint(0, 200, (rows, columns, x_dim))
+    return 1.0 - values / 255.0
+
+
+def pixels(path):
+    """RGB of a PNG, uint8 `[height, width, 3]`."""
+    return np.uint8(np.rint(imread(str(path))[..., :3] * 255))
+
+
+def cells(path, rows, columns):
+    """The grid's cells, cut out along its hairlines: `[row][column]` RGB arrays."""
+    picture = pixels(path)
+    frames = (style.HAIRLINE, style.AXIS)
+    line = np.any([(picture == ink).all(-1) for ink in frames], 0)
+    across = _inside(line.mean(1) > 0.3 * line.mean(1).max())
+    down = _inside(line.mean(0) > 0.3 * line.mean(0).max())
+    assert (len(across), len(down)) == (rows, columns)
+    return [[picture[y, x] for x in down] for y in across]
+
+
+def _inside(is_line):
+    """Slices between the runs of True in `is_line`, but for gaps that are no cells."""
+    positions = np.flatnonzero(is_line)
+    gaps = [slice(a + 1, b) for a, b in zip(positions, positions[1:]) if b > a + 1]
+    widest = max(gap.stop - gap.start for gap in gaps)
+    return [gap for gap in gaps if gap.stop - gap.start == widest]
+
+
+def unscaled(cell, side):
+    """One colour per image pixel; fails unless each is one solid square block."""
+    scale = cell.shape[0] // side
+    assert cell.shape == (side * scale, side * scale, 3)
+    blocks = cell.reshape(side, scale, side, scale, 3)
+    assert (blocks == blocks[:, :1, :, :1]).all()
+    return blocks[:, 0, :, 0]
+
+
+def assert_shows(cell, image, ink=style.BLACK):
+    """`cell` is `image` `[x_dim]`, in 0 to 1, pixel for pixel in `ink`."""
+    side = int(round(len(image) ** 0.5))
+    shade = np.reshape(image, (side, side, 1))
+    expected = 255 + shade * (np.array(ink) - 255.0)
+    assert abs(unscaled(cell, side).astype(float) - expected).max() <= 0.5
+
+
+def texts(path):
+    """(text, x, y) of every text of an SVG, in document order."""
+    found = ElementTree.parse(str(path)).getroot().iter(_SVG + "text")
+    return [
+        (t.text, *(float(n) for n in re.findall(r"[-\d.]+", t.get("transform"))[-2:]))
+        for t in found
+    ]
+
+
+def words(path):
+    return [text for text, _, _ in texts(path)]
+
+
+def all_words(path):
+    return " ".join(words(path))
+
+
+def root(path):
+    return ElementTree.parse(str(path)).getroot()
+
+
+def shapes(path, tag, color):
+    """Elements of an SVG that are filled or drawn in `color`."""
+    look = style.hexadecimal(color)
+    return [e for e in root(path).iter(_SVG + tag) if look in e.get("style", "")]
+
+
+def assert_nothing_cut_off(path):
+    """The outermost pixels of a PNG are white."""
+    picture = pixels(path)
+    for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+        assert (edge == 255).all()
+
+
+def metrics(last_train=-81.4, last_test=-85.03, epochs=20, first=-500.0):
+    """Rows as training writes them: a bad first epoch, then slow progress."""
+    rows = []
+    for epoch in range(1, epochs + 1):
+        left = (epochs - epoch) / 10.0
+        row = {"step": 235 * epoch, "epoch": float(epoch), "seconds": 9.0 * epoch}
+        row["train_bound"] = first if epoch == 1 else last_train - left
+        if epoch % 5 == 0 or epoch == epochs:
+            row["test_bound"] = last_test - left
+        rows.append(row)
+    return rows
+
+
+def estimate(mean, stderr=0.2):
+    return {"mean": mean, "stderr": stderr}
+
+
+def levels(*points):
+    """ "growth" of (particles, log p(x|y)), log p(x) 2.25 below."""
+    rows, before = [], None
+    for particles, value in points:
+        row = {"particles": particles, "log_likelihood": estimate(value)}
+        row["marginal"] = estimate(value - 2.25)
+        if before is not None:
+            row["gain"] = estimate(value - before, 0.01)
+        before = value
+        rows.append(row)
+    return rows
+
+
+LEVELS = levels((10, -83.05), (100, -82.03), (1000, -81.67), (5000, -81.5))
+COUNTS = np.array([[97, 0, 3], [1, 98, 0], [0, 12, 86]])
+PROBE = {"accuracy": 0.1337, "low": 0.1272, "high": 0.1405, "chance": 0.1135}
+
+
+def cloud(n=90, n_classes=3):
+    """Points `[n, 2]` and labels `[n]`, of no class in particular."""
+    points = np.random.RandomState(0).standard_normal((n, 2))
+    return points, np.arange(n) % n_classes
+
+
+def ranked(rows=2):
+    """Two blocks, one image of the second left out, the first without numbers."""
+    numbers = -np.arange(1.0, 3 * rows + 1).reshape(rows, 3) * 12.6
+    right = images(rows, 3, 49, 1)
+    right[-1, 2] = np.nan
+    nothing = np.full((rows, 1), np.nan)
+    left = figures.Block("drawn", images(rows, 1, 49), nothing, style.BLUE)
+    return [left, figures.Block("nearest", right, numbers)]
+
+
+# One figure of each kind, as functions of (path, note).
+EVERY = {
+    "samples": lambda path, note: figures.sample_grid(
+        path, images(2, 3, 49), [4, 7], note
+    ),
+    "reconstructions": lambda path, note: figures.reconstruction_grid(
+        path, images(2, 3, 49), images(2, 3, 49, 1), [4, 7], note
+    ),
+    "transfer": lambda path, note: figures.transfer_grid(
+        path, images(1, 2, 49)[0], images(2, 3, 49, 1), [4, 7], [4, 5, 7], note
+    ),
+    "interpolations": lambda path, note: figures.interpolation_grid(
+        path,
+        images(3, 2, 49),
+        images(3, 8, 49, 1),
+        ["as 4", "as 4", "as 7"],
+        [("within a class", 1), ("across classes", 2)],
+        note,
+    ),
+    "extremes": lambda path, note: figures.ranked_grid(path, ranked(), [4, 7], 0, note),
+    "mistakes": lambda path, note: figures.captioned_grid(
+        path, images(1, 7, 49)[0], ["4 -> {}".format(n) for n in range(7)], note
+    ),
+    "curves": lambda path, note: plots.curves(path, metrics(), note),
+    "latent_kl": lambda path, note: plots.latent_kl(
+        path, [2.0, 0.001, 3.0], [0.9, 0.0001, 0.8], 0.01, note
+    ),
+    "growth": lambda path, note: plots.growth(
+        path, LEVELS, estimate(-84.4), None, note
+    ),
+    "confusion": lambda path, note: charts.confusion(path, COUNTS, note),
+    "latent_space": lambda path, note: charts.latent_space(
+        path, *cloud(), [0.077, 0.075], PROBE, note
+    ),
+}

@@ -1,0 +1,228 @@
+"""results.json, figures and text of a report on a run that never was."""
+
+import dataclasses
+import io
+import re
+
+import pypdf
+
+from cvae import files, mnist, report
+from cvae.config import Config
+
+NOTE = mnist.MNIST_5K_NOTE
+
+
+def estimate(mean, stderr, **more):
+    return dict(mean=mean, stderr=stderr, **more)
+
+
+def evaluation(**changes):
+    """evaluation.json as scripts/evaluate.py writes it, without AIS."""
+    per_class = [
+        {
+            "class": c,
+            "n": 980 + c,
+            "bound": -80.0 - 3.1 * ((7 * c + 3) % 10),
+            "reconstruction": -55.0 - 3.0 * ((7 * c + 3) % 10),
+            "kl": 25.0 + 0.1 * c,
+            "kl_sampled": 25.1 + 0.1 * c,
+            "log_likelihood": -78.0 - 3.1 * ((7 * c + 3) % 10),
+            "marginal": -80.2 - 3.1 * ((7 * c + 3) % 10),
+            "errors": 7 + 2 * c,
+        }
+        for c in range(10)
+    ]
+    confusion = [
+        [960 if a == b else (a + 2 * b) % 5 for b in range(10)] for a in range(10)
+    ]
+    confusion[4][9] = 23
+    return dict(
+        {
+            "dataset": "mnist",
+            "note": "",
+            "step": 16407,
+            "n_images": 10000,
+            "bits_seed": 20210501,
+            "bound": estimate(-85.0312, 0.2134),
+            "reconstruction": estimate(-60.4119, 0.1907),
+            "kl": estimate(24.6114, 0.0512),
+            "kl_sampled": estimate(24.6193, 0.0603),
+            "train_bound": estimate(-81.7036, 0.2098, n_images=10000),
+            "log_likelihood": estimate(-82.3718, 0.2088, particles=5000),
+            "marginal": estimate(-84.6571, 0.2091, particles=5000),
+            "growth": [
+                level(10, -83.3918),
+                level(100, -82.7818, 0.61),
+                level(1000, -82.4818, 0.3),
+                level(5000, -82.3718, 0.11),
+            ],
+            "ess": {"median": 63.91, "p5": 4.217, "particles": 5000},
+            "classifier": {
+                "errors": 123,
+                "n_images": 10000,
+                "error_rate": 0.0123,
+                "low": 0.010316,
+                "high": 0.014658,
+                "log_loss": estimate(0.04731, 0.00269),
+                "confusion": confusion,
+                "mistakes": [
+                    {"image": 18, "class": 3, "predicted": 8, "log_odds": -21.5}
+                ],
+            },
+            "latent": {
+                "kl": [0.005 * n + 0.000001 * n**4 for n in range(40)],
+                "activity": [0.02 * n for n in range(40)],
+                "active": 33,
+                "threshold": 0.01,
+            },
+            "per_class": per_class,
+        },
+        **changes,
+    )
+
+
+def level(particles, mean, gain=None):
+    """An entry of evaluation.json's growth."""
+    found = {
+        "particles": particles,
+        "log_likelihood": estimate(mean, 0.21),
+        "marginal": estimate(mean - 2.28, 0.21),
+    }
+    return found if gain is None else dict(found, gain=estimate(gain, 0.0047))
+
+
+def annealed(mean=0.0217, stderr=0.0196, importance=-80.9126):
+    """evaluation.json's ais, where AIS is `mean` above importance sampling."""
+    return {
+        "images": 500,
+        "chains": 16,
+        "temperatures": 2000,
+        "leapfrog_steps": 10,
+        "acceptance": 0.847,
+        "log_likelihood": estimate(-81.6619, 0.9413),
+        "importance": estimate(-81.6836, 0.9419),
+        "difference": estimate(mean, stderr),
+        "simulated": {
+            "images": 500,
+            "forward": estimate(-80.9317, 0.9312),
+            "backward": estimate(-80.8871, 0.9308),
+            "gap": estimate(0.0446, 0.0052),
+            "importance": estimate(importance, 0.9311),
+        },
+    }
+
+
+FACTS = {
+    "latent_space": {
+        "accuracy": 0.1629,
+        "low": 0.1558,
+        "high": 0.1703,
+        "chance": 0.1135,
+        "explained": [0.0713, 0.0588],
+        "n_train": 60000,
+        "n_test": 10000,
+    },
+    "neighbours": {
+        "samples": 1000,
+        "to_train": 4.8731,
+        "test_to_train": 6.1394,
+        "reconstructed_test_to_train": 4.9127,
+    },
+}
+
+
+def results(config=None, note="", facts=FACTS, **changes):
+    """results.json of a run that never was."""
+    config = config or Config(epochs=70.0)
+    values = config.to_dict()
+    settings = [
+        {"name": f.name, "value": values[f.name], "help": f.metadata["help"]}
+        for f in dataclasses.fields(config)
+    ]
+    return {
+        "config": values,
+        "settings": settings,
+        "evaluation": evaluation(note=note, **changes),
+        "pictures": facts,
+        "published": files.read_json(report.PUBLISHED),
+        "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0},
+        "last": {"step": 16407, "epoch": 70.0032, "seconds": 581.3},
+        "n_train": 60000,
+        "n_test": 10000,
+        "parameters": {"generator": 862384, "variational": 885680},
+        "per_class": 10,
+        "versions": {
+            "python": "3.7.16",
+            "tensorflow": "1.15.0",
+            "numpy": "1.18.5",
+            "zhusuan": "cvae.zs",
+            "cvae": "1.0.0",
+        },
+        "note": note,
+    }
+
+
+# Width and height in points of a real report's figures.
+SIZES = {
+    "curves": (453, 152),
+    "samples": (214, 205),
+    "same_style": (214, 205),
+    "reconstructions": (450, 216),
+    "transfer": (220, 206),
+    "interpolations": (217, 209),
+    "extremes": (222, 295),
+    "mistakes": (225, 209),
+    "confusion": (221, 196),
+    "latent_kl": (221, 150),
+    "latent_space": (221, 98),
+    "neighbours": (222, 295),
+    "growth": (221, 150),
+}
+
+
+def draw(folder, note=""):
+    """An empty frame in the place and size of each figure, with `note` at its foot."""
+    folder.mkdir(parents=True)
+    for name, (width, height) in SIZES.items():
+        if note:
+            height += 22 if width > 400 else 32  # two or three lines of it
+        (folder / (name + ".svg")).write_text(BLANK.format(width, height, name, note))
+
+
+BLANK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="{0}pt" height="{1}pt" '
+    'viewBox="0 0 {0} {1}"><rect width="{0}" height="{1}" fill="none" '
+    'stroke="grey"/><text x="9" y="20" font-size="8" '
+    'font-family="New Computer Modern">{2} {3}</text></svg>'
+)
+
+
+def typeset(folder, results):
+    files.write_json(folder / "results.json", results)
+    return report.typeset(folder)
+
+
+def reader(pdf):
+    return pypdf.PdfReader(io.BytesIO(pdf))
+
+
+class Words:
+    """A text in which a phrase is found however spaces and hyphens fall.
+
+    A PDF has no spaces, only distances, and pypdf takes kerning for some of them.
+    """
+
+    def __init__(self, text):
+        self.lines = text  # as they are
+        self.letters = re.sub(r"[\s-]", "", text)
+
+    def __contains__(self, phrase):
+        return self.count(phrase) > 0
+
+    def count(self, phrase):
+        return self.letters.count(Words(phrase).letters)
+
+
+def words(pdf, pages=slice(None)):
+    found = [page.extract_text() for page in reader(pdf).pages[pages]]
+    return Words(" ".join(re.sub(r"\s\d+\s*$", "", text) for text in found))

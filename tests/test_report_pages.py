@@ -1,0 +1,160 @@
+"""The report's pages, figures and references, and typst's failures on one line."""
+
+import re
+import stat
+
+import pytest
+import standin
+from standin import NOTE, reader, typeset, words
+from typesetting import typesets
+
+from cvae import pictures, report
+from cvae.config import Config
+from cvae.errors import CvaeError
+
+SOURCES = [path.read_text("utf-8") for path in report.SOURCE.parent.glob("*.typ")]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    standin.draw(folder / "figures")
+    return folder
+
+
+@pytest.fixture(scope="module", params=["with AIS", "without"])
+def text(drawn, request):
+    more = {"ais": standin.annealed()} if request.param == "with AIS" else {}
+    return words(typeset(drawn, standin.results(**more)))
+
+
+# The pages
+
+
+@typesets
+@pytest.mark.parametrize("ais", [{}, {"ais": standin.annealed()}])
+@pytest.mark.parametrize("note", ["", NOTE])
+def test_the_report_is_four_to_ten_pages_of_a4(tmp_path, note, ais):
+    standin.draw(tmp_path / "figures", note)
+    config = Config(dataset="mnist-5k" if note else "mnist", epochs=70.0)
+    pdf = typeset(tmp_path, standin.results(config=config, note=note, **ais))
+    pages = reader(pdf).pages
+    assert 4 <= len(pages) <= 10
+    assert report.page_count(pdf) == len(pages)
+    for page in pages:
+        size = float(page.mediabox.width), float(page.mediabox.height)
+        assert size == pytest.approx((595.28, 841.89), abs=0.1)
+
+
+@typesets
+@pytest.mark.parametrize("note", ["", NOTE])
+def test_the_first_page_has_the_note_if_there_is_one(drawn, note):
+    first = words(typeset(drawn, standin.results(note=note)), slice(1))
+    assert (NOTE in first) == bool(note)
+    assert ("Please note" in first) == bool(note)
+
+
+@typesets
+def test_every_figure_table_and_equation_is_captioned_and_found(text):
+    """A number is in the caption, and at least once in the text."""
+    for kind, last in (("Figure", 9), ("Table", 5)):
+        for n in range(1, last + 1):
+            assert "{} {}.".format(kind, n) in text
+            assert text.count("{} {}".format(kind, n)) >= 2
+        assert "{} {}".format(kind, last + 1) not in text
+    for n in range(1, 17):
+        assert "({})".format(n) in text
+    assert "??" not in text
+
+
+@typesets
+def test_every_picture_of_a_run_is_in_the_report_once(text):
+    named = re.findall(r'picture\("(\w+)"', "\n".join(SOURCES))
+    assert sorted(named) == sorted(pictures.NAMES) == sorted(standin.SIZES)
+    for name in pictures.NAMES:
+        assert name in text  # the stand-ins are titled so
+
+
+@typesets
+def test_each_work_that_is_cited_is_listed_and_the_other_way_round(text):
+    body, _, listed = text.letters.rpartition("References")
+    works = re.findall(r'\("(.+?), (\d{4})"', "\n".join(SOURCES))
+    assert len(works) >= 14
+    for authors, year in works:
+        squeezed = re.escape(re.sub(r"\s", "", authors))
+        assert re.search(squeezed + r",?\(?" + year, body), authors
+        assert authors.split()[0] in listed and year in listed
+
+
+@typesets
+def test_the_pdf_has_a_title_and_the_report_only_its_own_fonts(drawn):
+    found = reader(typeset(drawn, standin.results()))
+    title = "A Class-Conditional Variational Autoencoder for MNIST"
+    assert found.metadata.title == title
+    fonts = set()
+    for page in found.pages:
+        resources = page["/Resources"]
+        fonts |= {f["/BaseFont"] for f in resources.get("/Font", {}).values()}
+    assert fonts
+    assert all(re.search("NewCM|DejaVuSansMono", font) for font in fonts)
+
+
+# Typesetting
+
+
+@typesets
+def test_the_same_results_give_the_same_bytes_in_any_folder(drawn, tmp_path):
+    standin.draw(tmp_path / "elsewhere" / "figures")
+    elsewhere = typeset(tmp_path / "elsewhere", standin.results())
+    assert elsewhere == typeset(drawn, standin.results())
+
+
+@typesets
+def test_what_typst_complains_of_is_one_line(drawn, tmp_path, monkeypatch):
+    (tmp_path / "broken.typ").write_text("= Fine\n\n#unheard-of()\n")
+    monkeypatch.setattr(report, "SOURCE", tmp_path / "broken.typ")
+    with pytest.raises(CvaeError) as caught:
+        typeset(drawn, standin.results())
+    assert str(caught.value) == (
+        "typst cannot typeset the report: unknown variable: unheard-of "
+        "(broken.typ line 3)"
+    )
+
+
+def test_without_the_source_the_remedy_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "SOURCE", tmp_path / "none.typ")
+    with pytest.raises(CvaeError, match="^cannot read .*none.typ.* clone .*$"):
+        report.typeset(tmp_path)
+
+
+def fake_typst(folder, monkeypatch, script):
+    """Put a command typst on an otherwise empty PATH, and take the binding away."""
+    folder.mkdir()
+    command = folder / "typst"
+    command.write_text("#!/bin/sh\n" + script)
+    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", "{}:/bin:/usr/bin".format(folder))
+    monkeypatch.setattr(report, "_binding", lambda: None)
+
+
+def test_the_command_typst_is_used_where_there_is_no_binding(tmp_path, monkeypatch):
+    fake_typst(tmp_path / "bin", monkeypatch, 'echo "$@" >&2; cp "$4" "$5"\n')
+    report.check_typesetter()
+    assert report.typeset(tmp_path) == report.SOURCE.read_bytes()
+
+
+def test_what_the_command_typst_complains_of_is_one_line(tmp_path, monkeypatch):
+    complaint = "printf 'error: no such font\\n  at /x/report.typ:7:2\\n' >&2; exit 1"
+    fake_typst(tmp_path / "bin", monkeypatch, complaint)
+    with pytest.raises(CvaeError) as caught:
+        report.typeset(tmp_path)
+    assert str(caught.value) == (
+        "typst cannot typeset the report: no such font (report.typ line 7)"
+    )
+
+
+def test_without_typst_the_remedy_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "_binding", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CvaeError, match="^there is no typst .*pip install.*$"):
+        report.check_typesetter()
