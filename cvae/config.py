@@ -8,7 +8,7 @@ from cvae.errors import CvaeError, nearest, shown
 MAX_LAYERS = 32
 MAX_MODEL_BYTES = 2**31  # of the weights, their average and Adam's two moments
 MAX_STEP_BYTES = 2**32  # of the activations and their gradients
-EVALUATION_ROWS = 5000  # samples of z that an evaluation decodes at once
+EVALUATION_ROWS = 2000  # samples of z that an evaluation decodes at once
 
 
 def _setting(default, text, low=None, high=None, choices=None):
@@ -31,12 +31,19 @@ class Config:
     n_classes: int = _setting(10, "K, the number of classes", 1, 1000)
     x_dim: int = _setting(784, "pixels in an image", 1, 10**6)
     z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
+    network: str = _setting(
+        "mlp", "inside of NN_θ and the encoder", choices=("mlp", "conv")
+    )
     hidden: Tuple[int, ...] = _setting(
         (800, 800),
         "units of the encoder's hidden layers; the decoder's, reversed",
         1,
         10**6,
     )
+    channels: Tuple[int, ...] = _setting(
+        (32, 64), "conv: features at each halving of the image's side", 1, 10**4
+    )
+    blocks: int = _setting(1, "conv: residual blocks at each side", 0, 100)
     activation: str = _setting(
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
     )
@@ -69,11 +76,19 @@ class Config:
             _check(field, getattr(self, field.name))
         if self.epochs is None and self.minutes is None:
             raise CvaeError("the run has no end: give it epochs, minutes or both")
+        _check_side(self)
         _check_memory(self)
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the settings as JSON types."""
-        return dict(dataclasses.asdict(self), hidden=list(self.hidden))
+        values = dataclasses.asdict(self)
+        lists = {k: list(v) for k, v in values.items() if isinstance(v, tuple)}
+        return dict(values, **lists)
+
+    @property
+    def side(self) -> int:
+        """Pixels on a side of a square image."""
+        return int(round(self.x_dim**0.5))
 
     @classmethod
     def from_dict(cls, values: Dict[str, Any]) -> "Config":
@@ -88,10 +103,8 @@ class Config:
                 raise CvaeError(
                     "unknown setting {}: {}".format(shown(name), nearest(name, names))
                 )
-        values = dict(values)
-        if isinstance(values.get("hidden"), list):
-            values["hidden"] = tuple(values["hidden"])
-        return cls(**values)
+        lists = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+        return cls(**dict(values, **lists))
 
 
 # A preset is its differences from `Config()`.
@@ -149,20 +162,53 @@ def _range_text(meta):
     return " ({} to {})".format(meta["low"], meta["high"])
 
 
+def _check_side(config):
+    """Refuse images that the convolutions cannot halve as often as they are asked."""
+    if config.network != "conv":
+        return
+    divisor = 2 ** len(config.channels)
+    if config.side**2 != config.x_dim or config.side % divisor:
+        raise CvaeError(
+            "images of {} pixels are no squares whose side can be halved {} times: "
+            "choose other channels, or network mlp".format(
+                config.x_dim, len(config.channels)
+            )
+        )
+
+
 def _check_memory(config):
     """Refuse a model that no common machine holds, before TensorFlow tries."""
-    encoder = (config.x_dim + config.n_classes,) + config.hidden + (2 * config.z_dim,)
-    decoder = (config.n_classes + config.z_dim,) + config.hidden[::-1] + (config.x_dim,)
+    weights, values = _conv_sizes(config) if config.network == "conv" else (0, 0)
+    widest = config.x_dim
+    if config.network == "conv":
+        widest = (config.side // 2 ** len(config.channels)) ** 2 * config.channels[-1]
+    ends = (widest + config.n_classes, config.n_classes + config.z_dim)
+    encoder = (ends[0],) + config.hidden + (2 * config.z_dim,)
+    decoder = (ends[1],) + config.hidden[::-1] + (widest,)
     layers = list(zip(encoder, encoder[1:])) + list(zip(decoder, decoder[1:]))
-    model = 4 * 4 * sum((n_in + 1) * n_out for n_in, n_out in layers)
+    weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
+    values += sum(encoder) + sum(decoder)
     rows = max(config.batch_size * config.particles, EVALUATION_ROWS)
-    step = 4 * 3 * rows * (sum(encoder) + sum(decoder))
     for what, size, limit in (
-        ("the weights with Adam's state", model, MAX_MODEL_BYTES),
-        ("a step", step, MAX_STEP_BYTES),
+        ("the weights with Adam's state", 4 * 4 * weights, MAX_MODEL_BYTES),
+        ("a step", 4 * 3 * rows * values, MAX_STEP_BYTES),
     ):
         if size > limit:
             raise CvaeError(
-                "{} would take {:,.1f} GB, over {:.1f}: make hidden, z_dim, batch_size "
-                "or particles smaller".format(what, size / 1e9, limit / 1e9)
+                "{} would take {:,.1f} GB, over {:.1f}: make hidden, channels, z_dim, "
+                "batch_size or particles smaller".format(what, size / 1e9, limit / 1e9)
             )
+
+
+def _conv_sizes(config):
+    """Weights, and values of features an image, in the convolutions of both nets."""
+    weights, values, n_in, side = 0, 0, 1, config.side
+    for level, n_out in enumerate(config.channels, 1):
+        side //= 2
+        halve = ((25 if level == 1 else 9) * n_in + 1) * n_out
+        double = (9 * n_out + 1) * 4 * n_in
+        block = 2 * (9 * n_out + 1) * n_out + (config.n_classes + 1) * 2 * n_out
+        weights += halve + double + 2 * config.blocks * block
+        values += 2 * side**2 * (n_out * (1 + 5 * config.blocks) + 4 * n_in)
+        n_in = n_out
+    return weights, values

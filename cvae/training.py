@@ -65,9 +65,10 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
     if dataset.note:
         print("note      {}".format(dataset.note))
     print(
-        "model     {} classes, z in R^{}, hidden layers {} {}, k = {}".format(
+        "model     {} classes, z in R^{}, {}hidden layers {} {}, k = {}".format(
             config.n_classes,
             config.z_dim,
+            _convolutions(config),
             "-".join(map(str, config.hidden)),
             config.activation,
             config.particles,
@@ -101,6 +102,13 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
         "training".format(last[held_out + "_bound"], held_out, last["train_bound"])
     )
     return 0
+
+
+def _convolutions(config):
+    if config.network != "conv":
+        return ""
+    maps = "-".join(map(str, config.channels))
+    return "feature maps {} x {} blocks, ".format(maps, config.blocks)
 
 
 def _ends(config):

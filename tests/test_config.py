@@ -22,6 +22,9 @@ from cvae.errors import CvaeError
         ("hidden", (600, 0)),
         ("hidden", (600, "600")),
         ("hidden", 600),
+        ("network", "resnet"),
+        ("channels", (32, -1)),
+        ("blocks", -1),
         ("batch_size", 0),
         ("learning_rate", float("nan")),
         ("learning_rate", float("inf")),
@@ -45,7 +48,7 @@ def test_a_value_out_of_range_is_one_line_that_names_the_setting(name, value):
 
 
 def test_json_round_trip_keeps_every_setting():
-    config = Config(hidden=(3, 4), minutes=None, seed=7)
+    config = Config(hidden=(3, 4), channels=(5,), minutes=None, seed=7)
     assert Config.from_dict(config.to_dict()) == config
 
 
@@ -68,6 +71,13 @@ def test_a_preset_holds_only_differences_from_the_defaults(name):
 
 def test_every_setting_says_what_it_is():
     assert all(field.metadata["help"] for field in dataclasses.fields(Config))
+
+
+@pytest.mark.parametrize("x_dim, channels", [(784, (8, 8, 8)), (783, (8,)), (49, (8,))])
+def test_convolutions_want_a_side_that_they_can_halve(x_dim, channels):
+    with pytest.raises(CvaeError, match="halved {} times".format(len(channels))):
+        Config(network="conv", x_dim=x_dim, channels=channels)
+    Config(network="mlp", x_dim=x_dim, channels=channels)
 
 
 def test_a_run_without_an_end_is_refused():

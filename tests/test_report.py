@@ -115,6 +115,23 @@ def test_every_setting_is_in_the_table_with_its_value_and_meaning(drawn, text):
         assert row in changed
 
 
+@typesets
+def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
+    config = Config(network="conv", hidden=(300,), channels=(16, 24), blocks=2)
+    changed = told(drawn, config=config)
+    for phrase in (
+        "2 times, by convolutions of stride 2 to 16 feature maps of 14 \u00d7 14 and "
+        "24 feature maps of 7 \u00d7 7",
+        "2 residual blocks follow",
+        "a hidden layer of 300 units",
+        "Perez et al., 2018",
+    ):
+        assert phrase in changed
+        assert phrase not in text
+    assert "fully connected" in text and "no convolutions" in text
+    assert "fully connected" not in changed and "no convolutions" not in changed
+
+
 def test_no_decimal_is_typed_in_the_sources_but_lengths_and_thresholds():
     assert len(SOURCES) == 3
     for source in SOURCES:

@@ -34,8 +34,9 @@ def _assert_same(first, second):
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
-def test_steps_are_the_same_bits_however_they_are_grouped(train):
-    with Trainer(tiny.CONFIG, train) as one, Trainer(tiny.CONFIG, train) as other:
+@pytest.mark.parametrize("config", [tiny.CONFIG, tiny.CONV], ids=["mlp", "conv"])
+def test_steps_are_the_same_bits_however_they_are_grouped(train, config):
+    with Trainer(config, train) as one, Trainer(config, train) as other:
         together = _take(one, 0, 10)
         apart = np.concatenate([_take(other, 0, 3), _take(other, 3, 7)])
         np.testing.assert_array_equal(together, apart)

@@ -1,5 +1,7 @@
 """A model, data and runs small enough for a test to train in a second."""
 
+import dataclasses
+
 import numpy as np
 
 from cvae.config import Config
@@ -8,6 +10,7 @@ from cvae.mnist import Dataset, Split
 CONFIG = Config(
     hidden=(32,), z_dim=5, batch_size=50, epochs=4.0, minutes=None, evaluate_every=2
 )
+CONV = dataclasses.replace(CONFIG, network="conv", channels=(4, 8))
 
 
 def dataset(mnist, n_train=600, n_test=200):
@@ -25,7 +28,9 @@ def random_weights(shapes, seed=0):
     """Weights of order one, so that nothing cancels: name to float32 array."""
     random = np.random.RandomState(seed)
     return {
-        name: (random.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+        name: (
+            random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1] or shape))
+        ).astype(np.float32)
         for name, shape in sorted(shapes.items())
     }
 

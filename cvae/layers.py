@@ -1,0 +1,80 @@
+"""Layers with keyed initial weights: tensor in, tensor out."""
+
+import zlib
+from typing import Sequence
+
+import tensorflow.compat.v1 as tf
+
+from cvae import draws
+from cvae.config import Config
+
+ACTIVATIONS = {"relu": tf.nn.relu, "swish": tf.nn.swish, "tanh": tf.nn.tanh}
+
+
+def dense(h: tf.Tensor, units: int, name: str, seed: int) -> tf.Tensor:
+    """Affine layer on the last axis: `[..., n]` to `[..., units]`.
+
+    Weights start as Glorot & Bengio (2010) uniform draws keyed by `seed` and the
+    variable's name, biases at zero.
+    """
+    n_in = h.shape.as_list()[-1]
+    kernel, bias = _weights(name, [n_in, units], glorot(seed))
+    flat = tf.nn.bias_add(tf.matmul(tf.reshape(h, [-1, n_in]), kernel), bias)
+    out = tf.reshape(flat, tf.concat([tf.shape(h)[:-1], [units]], 0))
+    out.set_shape(h.shape[:-1].concatenate(units))
+    return out
+
+
+def dense_layers(h: tf.Tensor, sizes: Sequence[int], config: Config) -> tf.Tensor:
+    """Layers of `sizes` units with the activation of `config`, `[..., sizes[-1]]`."""
+    for i, units in enumerate(sizes):
+        h = dense(h, units, "hidden_{}".format(i + 1), config.seed)
+        h = ACTIVATIONS[config.activation](h)
+    return h
+
+
+def conv(
+    h: tf.Tensor, channels: int, size: int, name: str, initializer, stride: int = 1
+) -> tf.Tensor:
+    """Convolution with squares of `size`: `[n, s, s, c]` to `[n, s', s', channels]`.
+
+    s' is s / `stride`; what lies beyond the border counts as zero.
+    """
+    shape = [size, size, h.shape.as_list()[-1], channels]
+    kernel, bias = _weights(name, shape, initializer)
+    strides = [1, stride, stride, 1]
+    return tf.nn.bias_add(tf.nn.conv2d(h, kernel, strides, "SAME"), bias)
+
+
+def glorot(seed: int):
+    """Return an initializer of kernels `[..., n_in, n_out]`, keyed by `seed`."""
+
+    def initializer(shape, dtype=tf.float32, partition_info=None):
+        del partition_info
+        name = tf.get_variable_scope().name
+        *window, n_in, n_out = (int(size) for size in shape)
+        area = 1
+        for size in window:
+            area *= size
+        limit = (6.0 / (area * (n_in + n_out))) ** 0.5
+        draw_key = draws.key(seed, zlib.crc32(name.encode()), "weights")
+        return tf.random.stateless_uniform(
+            shape, draw_key, minval=-limit, maxval=limit, dtype=dtype
+        )
+
+    return initializer
+
+
+def _weights(name, shape, initializer):
+    with tf.variable_scope(name):
+        return (
+            tf.get_variable(
+                "kernel", shape, initializer=initializer, use_resource=True
+            ),
+            tf.get_variable(
+                "bias",
+                shape[-1:],
+                initializer=tf.zeros_initializer(),
+                use_resource=True,
+            ),
+        )
