@@ -20,7 +20,7 @@ MAX_BYTES = 2**31 - 1  # of a file; beyond it, zip files have another format
 MAX_DIRECTORY = 1 << 19  # bytes of a zip file's table of contents: some 4,000 arrays
 
 _HEADER = re.compile(
-    rb"\{'descr': '(<f4|<f8|<i4|<i8|<U[1-9]\d{0,7})', 'fortran_order': False, "
+    rb"\{'descr': '(<f2|<f4|<f8|<i4|<i8|<U[1-9]\d{0,7})', 'fortran_order': False, "
     rb"'shape': \((|\d{1,10},|\d{1,10}(?:, \d{1,10}){1,7})\), \} *\n"
 )
 # What zipfile raises at one or the other broken field.

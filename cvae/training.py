@@ -14,7 +14,7 @@ from cvae.errors import CvaeError
 from cvae.inference import Model
 from cvae.mnist import Dataset, Split
 from cvae.progress import Progress, clock
-from cvae.run import Checkpoint, Run
+from cvae.run import AVERAGE, Checkpoint, Run
 from cvae.trainer import Trainer
 
 BLOCK = 16  # steps a call: half a second at the default size, so a stop is prompt
@@ -288,6 +288,11 @@ class _Loop:
         )
 
     def _restore(self, checkpoint):
+        if all(name.endswith(AVERAGE) for name in checkpoint.arrays):
+            raise CvaeError(
+                "{} holds weights to use, not a training to go on with: train a run "
+                "of your own with `python scripts/train.py`".format(self._run.path)
+            )
         self._trainer.restore(checkpoint.arrays)
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))

@@ -9,7 +9,7 @@ The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 from cvae import cli, files, mnist, options, report
-from cvae.run import find
+from cvae.pretrained import find_or_unpack
 
 
 def main():
@@ -20,7 +20,7 @@ def main():
     options.add_output_dir(parser)
     arguments = parser.parse_args()
     files.check_place(arguments.output)
-    run = find(arguments.run)
+    run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     paths = report.build(run, arguments.output, dataset)
     for path in paths:

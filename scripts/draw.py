@@ -9,13 +9,13 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 import numpy as np
 
 from cvae import cli, mnist, options, pictures
-from cvae.run import find
+from cvae.pretrained import find_or_unpack
 
 
 def main():
     """Parse the command line, draw, name the files and what was measured."""
     arguments = _parser().parse_args()
-    run = find(arguments.run)
+    run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     names = arguments.names or list(pictures.NAMES)
     suffixes = ["." + arguments.format] if arguments.format else [".png", ".svg"]

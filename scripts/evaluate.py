@@ -8,7 +8,7 @@ python scripts/evaluate.py --run runs/20211224-183000 --particles 100
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 from cvae import cli, mnist, options, tables
-from cvae.run import find
+from cvae.pretrained import find_or_unpack
 
 
 def main():
@@ -31,7 +31,7 @@ def main():
         help="images for a second opinion by annealed importance sampling",
     )
     arguments = parser.parse_args()
-    run = find(arguments.run)
+    run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     from cvae import evaluation  # TensorFlow, once everything else is right
 

@@ -8,13 +8,13 @@ python scripts/sample.py --classes 3,7 --binary --seed 1 --output two.png
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 from cvae import cli, options
-from cvae.run import find
+from cvae.pretrained import find_or_unpack
 
 
 def main():
     """Parse the command line, generate, and name the files written."""
     arguments = _parser().parse_args()
-    run = find(arguments.run)
+    run = find_or_unpack(arguments.run)
     from cvae import sampling  # TensorFlow, once everything else is right
 
     style = sampling.Style(arguments.binary, arguments.same_style, arguments.seed)

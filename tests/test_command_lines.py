@@ -19,6 +19,7 @@ from cvae import (
     mnist,
     pictures,
     pipeline,
+    pretrained,
     report,
     sampling,
     tables,
@@ -55,7 +56,7 @@ PLACES = [
 SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
 WORK = {
     *("train_and_tell", "write_samples", "evaluate_run", "draw", "build"),
-    *("make_report", "_make_anew", "_install"),
+    *("make_report", "export", "_make_anew", "_install"),
 }
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
 
@@ -122,6 +123,7 @@ def calls(monkeypatch):
     stub(evaluation, "evaluate_run", {})
     stub(tables, "evaluation_table", "")
     stub(pictures, "draw", {})
+    stub(pretrained, "export", None)
     stub(report, "build", [Path("file")])
     stub(report, "page_count", 4)
     stub(pipeline, "make_report", 0)

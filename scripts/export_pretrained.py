@@ -1,0 +1,29 @@
+"""Write a run's weights in half precision to data/pretrained, for the repository.
+
+python scripts/export_pretrained.py --run runs/report-best
+"""
+
+import _env  # noqa: F401  (first: a clear line when the environment is missing)
+
+from cvae import cli, options, pretrained
+from cvae.run import find
+
+
+def main():
+    """Parse the command line, write, and say where to."""
+    parser = cli.Parser(__doc__)
+    options.add_run(parser)
+    parser.add_argument(
+        "--output",
+        type=options.path,
+        default=pretrained.HERE,
+        metavar="DIR",
+        help="the run; left out, data/pretrained of this clone",
+    )
+    arguments = parser.parse_args()
+    pretrained.export(find(arguments.run), arguments.output)
+    print(arguments.output)
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

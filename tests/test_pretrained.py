@@ -1,0 +1,130 @@
+"""The pretrained run: half the size, as good, and used where nothing was trained."""
+
+import numpy as np
+import pytest
+import tiny
+
+from cvae import evaluation, pretrained, sampling, training
+from cvae.errors import CvaeError
+from cvae.inference import Model
+from cvae.mnist import binarize
+from cvae.run import AVERAGE, RUNS, Run, find
+
+
+@pytest.fixture(scope="module")
+def dataset(mnist):
+    return tiny.dataset(mnist, n_train=200, n_test=40)
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    run = Run.create(tmp_path_factory.mktemp("runs") / "trained", tiny.CONFIG)
+    training.train(run, dataset)
+    evaluation.evaluate_run(run, dataset, particles=20, ais=0)
+    return run
+
+
+@pytest.fixture(scope="module")
+def small(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "pretrained"
+    pretrained.export(trained, path)
+    return Run(path)
+
+
+@pytest.fixture
+def bare(small, tmp_path, monkeypatch):
+    """A fresh checkout: no runs, but the pretrained one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pretrained, "HERE", small.path)
+    return tmp_path
+
+
+def test_its_weights_are_the_averages_rounded_to_half_precision(trained, small):
+    full, half = trained.weights(), small.weights()
+    assert sorted(full) == sorted(half)
+    for name, array in full.items():
+        assert half[name].dtype == np.float16
+        np.testing.assert_allclose(half[name], array, rtol=2**-11, atol=2**-25)
+
+
+def test_it_has_nothing_but_the_weights_and_what_the_run_was_worth(trained, small):
+    arrays = small.load_checkpoint().arrays
+    assert arrays and all(name.endswith(AVERAGE) for name in arrays)
+    assert small.config == trained.config
+    assert small.metrics() == trained.metrics()
+    assert small.evaluation() == trained.evaluation()
+    size = sum(p.stat().st_size for p in (small.path / "checkpoints").iterdir())
+    assert size < 2.5 * sum(array.size for array in arrays.values()) + 20000
+
+
+def test_it_bounds_the_likelihood_as_the_run_does(trained, small, dataset):
+    bits, labels = np.uint8(dataset.test.images > 127), dataset.test.labels
+    bounds = []
+    for run in (trained, small):
+        with Model(run.config, run.weights()) as model:
+            bounds.append(model.bound(bits, labels).total)
+    np.testing.assert_allclose(*bounds, rtol=0, atol=0.05)
+
+
+def test_without_a_run_it_is_used_and_said_to_be(bare, small):
+    said = []
+    run = pretrained.find_or_unpack(None, said.append)
+    assert run.path == RUNS / "pretrained"
+    assert said == [
+        "there is no run yet: using the pretrained weights, runs/pretrained"
+    ]
+    for path in sampling.write_samples(run, None, None, 2, sampling.Style()):
+        assert bare / path  # among the runs, not beside the pretrained one
+        assert (bare / path).exists()
+    assert not (small.path / "samples.npz").exists()
+
+
+def test_a_copy_that_was_cut_short_is_made_again(bare):
+    (bare / "runs" / "pretrained").mkdir(parents=True)
+    (bare / "runs" / "pretrained" / "metrics.jsonl").write_text("cut")
+    run = pretrained.find_or_unpack(None, lambda text: None)
+    assert run.metrics() and run.weights()
+
+
+def test_a_run_of_ones_own_comes_first(bare):
+    own = Run.create(bare / "runs" / "own", tiny.CONFIG)
+    said = []
+    assert pretrained.find_or_unpack(None, said.append).path == own.path.resolve()
+    assert said == []
+
+
+def test_a_run_that_is_named_and_not_there_is_one_line(bare):
+    with pytest.raises(CvaeError, match="there is no run"):
+        pretrained.find_or_unpack(bare / "runs" / "other")
+
+
+def test_to_train_on_with_it_is_one_line_that_says_what_to_do(bare, dataset):
+    run = pretrained.find_or_unpack(None, lambda text: None)
+    before = sorted((bare / "runs" / "pretrained").rglob("*"))
+    with pytest.raises(CvaeError, match="train a run of your own") as error:
+        training.train(run, dataset)
+    assert "\n" not in str(error.value)
+    assert [p for p in before if not p.exists()] == []
+
+
+def test_a_resumed_training_is_never_the_pretrained_one(bare):
+    with pytest.raises(CvaeError, match="there is no run yet"):
+        find()
+
+
+def test_a_run_without_an_evaluation_is_not_exported(trained, dataset, tmp_path):
+    run = Run.create(tmp_path / "runs" / "new", tiny.CONFIG)
+    training.train(run, dataset)
+    with pytest.raises(CvaeError, match="not evaluated yet"):
+        pretrained.export(run, tmp_path / "pretrained")
+    assert not (tmp_path / "pretrained").exists()
+
+
+def test_the_weights_in_the_repository_are_worth_what_they_say(mnist):
+    shipped = Run(pretrained.HERE)
+    bits, labels = binarize(mnist.test.images[:500]), mnist.test.labels[:500]
+    with Model(shipped.config, shipped.weights()) as model:
+        bound = model.bound(bits, labels).total
+    expected = shipped.evaluation_arrays()["bound"][:500]
+    assert np.abs(bound - expected).max() < 0.5
+    assert abs(bound.mean() - expected.mean()) < 0.01
