@@ -7,7 +7,16 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from cvae import evaluation, mnist, progress, report, sampling, tables, training
+from cvae import (
+    evaluation,
+    learning,
+    mnist,
+    progress,
+    report,
+    sampling,
+    tables,
+    training,
+)
 from cvae.config import Config, preset
 from cvae.errors import CvaeError
 from cvae.mnist import Dataset, MnistUnavailable
@@ -33,6 +42,7 @@ def make_report(preset_name: str, output: Path, mnist_dir: Optional[Path]) -> in
     """
     config = preset(preset_name)
     report.check_typesetter()
+    learning.scikit("neighbors")  # that it lacks is said now, not after the training
     particles = FEWER_PARTICLES.get(preset_name, PARTICLES)
     stages = _Stages(config, particles)
     stages.begin("data")

@@ -49,6 +49,16 @@ def test_from_nothing_to_the_pdf_and_again_without_training_twice(
 
 
 @typesets
+def test_a_missing_library_is_said_before_the_work_and_not_after(
+    tiny_preset, mnist_dir, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
+    with pytest.raises(CvaeError, match="no scikit-learn"):
+        pipeline.make_report("tiny", tiny_preset / "report", mnist_dir)
+    assert list(tiny_preset.iterdir()) == []
+
+
+@typesets
 def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
     tiny_preset, mnist_dir, capsys, monkeypatch
 ):
