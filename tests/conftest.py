@@ -32,6 +32,16 @@ def mnist(mnist_dir):
     return mnist.load("mnist", mnist_dir)
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A folder with a stand-in for every figure of the report."""
+    import standin
+
+    folder = tmp_path_factory.mktemp("drawn")
+    standin.draw(folder / "figures")
+    return folder
+
+
 @pytest.fixture
 def graph():
     """An empty default graph of TensorFlow, seeded."""

@@ -10,6 +10,7 @@ from cvae import files, mnist, report
 from cvae.config import Config
 
 NOTE = mnist.MNIST_5K_NOTE
+SOURCES = [path.read_text("utf-8") for path in report.SOURCE.parent.glob("*.typ")]
 
 
 def estimate(mean, stderr, **more):

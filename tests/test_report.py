@@ -6,21 +6,13 @@ import re
 
 import pytest
 import standin
-from standin import NOTE, estimate, level, typeset, words
+from standin import NOTE, SOURCES, estimate, level, typeset, words
 from typesetting import typesets
 
 from cvae import files, report
 from cvae.config import Config
 
 ROOT = report.SOURCE.parent.parent
-SOURCES = [path.read_text("utf-8") for path in report.SOURCE.parent.glob("*.typ")]
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawn")
-    standin.draw(folder / "figures")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -5,22 +5,12 @@ import stat
 
 import pytest
 import standin
-from standin import NOTE, reader, typeset, words
+from standin import NOTE, SOURCES, reader, typeset, words
 from typesetting import typesets
 
 from cvae import pictures, report
 from cvae.config import Config
 from cvae.errors import CvaeError
-
-SOURCES = [path.read_text("utf-8") for path in report.SOURCE.parent.glob("*.typ")]
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawn")
-    standin.draw(folder / "figures")
-    return folder
-
 
 KINDS = {
     "with AIS": {"ais": standin.annealed()},
