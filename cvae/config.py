@@ -56,6 +56,9 @@ class Config:
     schedule: str = _setting(
         "cosine", "decay of the rate over the run", choices=("cosine", "constant")
     )
+    warmup: int = _setting(
+        0, "steps in which the rate rises to its schedule at the start", 0, 10**9
+    )
     average: float = _setting(
         0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999
     )

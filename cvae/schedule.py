@@ -54,11 +54,19 @@ def refit(plan: Plan, step: int, fits: int, goal: int) -> Plan:
 
 def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
     """Return Adam's rate for `n_steps` steps from `first`, float32 `[n_steps]`."""
+    steps = range(first, first + n_steps)
+    decay = [_decay(plan.at(step), config) for step in steps]
+    rise = [min(1.0, (step + 1) / max(1, config.warmup)) for step in steps]
+    return np.array(
+        [config.learning_rate * d * r for d, r in zip(decay, rise)], np.float32
+    )
+
+
+def _decay(progress, config):
+    """What is left of the rate: 1 at the start."""
     if config.schedule == "constant":
-        return np.full(n_steps, config.learning_rate, np.float32)
-    progress = [plan.at(step) for step in range(first, first + n_steps)]
-    cosine = [0.5 * (1.0 + math.cos(math.pi * p)) for p in progress]
-    return np.array([config.learning_rate * c for c in cosine], np.float32)
+        return 1.0
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def order(first: int, n_steps: int, n_images: int, config: Config) -> np.ndarray:

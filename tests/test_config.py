@@ -31,6 +31,7 @@ from cvae.errors import CvaeError
         ("learning_rate", -1e-3),
         ("learning_rate", "1e-3"),
         ("average", 1.0),
+        ("warmup", -1),
         ("epochs", 0.0),
         ("minutes", -1.0),
         ("seed", -1),

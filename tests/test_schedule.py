@@ -1,5 +1,6 @@
 """The plan, the learning rate and the order of images are functions of the step."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_the_cosine_starts_at_the_rate_halves_in_the_middle_and_ends_near_zero()
 def test_a_constant_schedule_stays_at_the_rate():
     config = Config(schedule="constant", learning_rate=0.25)
     assert (schedule.rates(Plan(0, 0.0, 9), 0, 9, config) == 0.25).all()
+
+
+@pytest.mark.parametrize("kind", ["cosine", "constant"])
+def test_a_warm_up_rises_in_a_line_to_the_schedule_and_is_gone(kind):
+    plain = Config(schedule=kind, epochs=10.0, batch_size=10)
+    warm = dataclasses.replace(plain, warmup=8)
+    plan = schedule.full_plan(plain, 100)
+    share = schedule.rates(plan, 0, 20, warm) / schedule.rates(plan, 0, 20, plain)
+    np.testing.assert_allclose(share[:8], np.arange(1, 9) / 8, rtol=1e-6)
+    assert (share[7:] == 1.0).all()
 
 
 def test_a_plan_that_fits_is_not_touched():
