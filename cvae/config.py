@@ -93,6 +93,18 @@ class Config:
         """Pixels on a side of a square image."""
         return int(round(self.x_dim**0.5))
 
+    @property
+    def small_side(self) -> int:
+        """What convolutions leave of the side: each of `channels` halves it."""
+        return self.side // 2 ** len(self.channels)
+
+    @property
+    def dense_dim(self) -> int:
+        """Values of an image that the dense layers read: pixels, or conv's features."""
+        if self.network == "conv":
+            return self.small_side**2 * self.channels[-1]
+        return self.x_dim
+
     @classmethod
     def from_dict(cls, values: Dict[str, Any]) -> "Config":
         """Build a `Config` from JSON types.
@@ -182,12 +194,9 @@ def _check_side(config):
 def _check_memory(config):
     """Refuse a model that no common machine holds, before TensorFlow tries."""
     weights, values = _conv_sizes(config) if config.network == "conv" else (0, 0)
-    widest = config.x_dim
-    if config.network == "conv":
-        widest = (config.side // 2 ** len(config.channels)) ** 2 * config.channels[-1]
-    ends = (widest + config.n_classes, config.n_classes + config.z_dim)
-    encoder = (ends[0],) + config.hidden + (2 * config.z_dim,)
-    decoder = (ends[1],) + config.hidden[::-1] + (widest,)
+    read, code = config.dense_dim, config.n_classes + config.z_dim
+    encoder = (read + config.n_classes,) + config.hidden + (2 * config.z_dim,)
+    decoder = (code,) + config.hidden[::-1] + (read,)
     layers = list(zip(encoder, encoder[1:])) + list(zip(decoder, decoder[1:]))
     weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
     values += sum(encoder) + sum(decoder)

@@ -22,7 +22,7 @@ def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
         with tf.variable_scope("down_{}".format(level)):
             h = conv(h, channels, size, "halve", glorot(config.seed), stride=2)
             h = _blocks(h, y, config)
-    h = tf.reshape(h, [-1, _deepest(config)])
+    h = tf.reshape(h, [-1, config.dense_dim])
     return dense_layers(tf.concat([h, y], -1), config.hidden, config)
 
 
@@ -32,9 +32,9 @@ def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
     The mirror image of `features`.
     """
     h = dense_layers(tf.concat([y, z], -1), config.hidden[::-1], config)
-    h = dense(h, _deepest(config), "unfold", config.seed)
-    small = config.side // 2 ** len(config.channels)
-    h = tf.reshape(h, [-1, small, small, config.channels[-1]])
+    h = dense(h, config.dense_dim, "unfold", config.seed)
+    side = config.small_side
+    h = tf.reshape(h, [-1, side, side, config.channels[-1]])
     targets = (1,) + config.channels[:-1]
     for level in range(len(config.channels), 0, -1):
         with tf.variable_scope("up_{}".format(level)):
@@ -60,8 +60,3 @@ def _residual(h, y, config):
     scale, shift = tf.split(scale_shift[:, None, None, :], 2, -1)
     r = activation(r * (1.0 + scale) + shift)
     return conv(r, channels, 3, "conv_2", tf.zeros_initializer())
-
-
-def _deepest(config):
-    """Features where the side is smallest."""
-    return (config.side // 2 ** len(config.channels)) ** 2 * config.channels[-1]
