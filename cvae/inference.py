@@ -5,11 +5,10 @@ from typing import Callable, Dict, Generator, NamedTuple, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import draws, importance, threads, zs
+from cvae import draws, importance, stack, threads, zs
 from cvae.config import Config
 from cvae.importance import Proposals
 from cvae.model import build_generator, build_variational
-from cvae.run import check_arrays
 
 BLOCK = 500  # images a call; fixed, because a block keys its draws of z
 ROWS = 2000  # of z that `decode` takes at once
@@ -46,8 +45,7 @@ class Model:
 
     def __init__(self, config: Config, weights: Dict[str, np.ndarray]):
         self.config = config
-        graph = tf.Graph()
-        with graph.as_default():
+        with stack.new_graph() as graph:
             self._build(config)
             self._variables = {v.op.name: v for v in tf.global_variables()}
             self._session = tf.Session(graph=graph, config=_ONE_THREAD_AN_OP)
@@ -65,10 +63,7 @@ class Model:
         Raises:
             CvaeError: they are those of another architecture.
         """
-        shapes = {name: v.shape.as_list() for name, v in self._variables.items()}
-        check_arrays(weights, shapes)
-        for name, variable in self._variables.items():
-            variable.load(weights[name], self._session)
+        stack.load(self._session, self._variables, weights)
 
     def decode(self, labels: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return the means of x, `[n, x_dim]`, for labels `[n]` and z `[n, d]`."""
@@ -158,7 +153,7 @@ class Model:
             go_on()
             feed = dict(zip(self._posterior, [part[c : c + 1] for part in encoded]))
             feed[self._bits], feed[self._labels] = bits[None], [c]
-            feed[self._draw] = keys + (c + 1) * CHUNKS + chunk
+            feed[self._draw] = keys + (int(c) + 1) * CHUNKS + chunk
             feed[self._particles] = n
             return self._session.run(self._log_weights, feed)[:, 0]
 

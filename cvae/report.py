@@ -20,7 +20,7 @@ import cvae
 from cvae import files, importance, pictures
 from cvae.errors import CvaeError
 from cvae.mnist import Dataset
-from cvae.run import Run
+from cvae.run import Run, averages
 
 SOURCE = Path(__file__).resolve().parent.parent / "report" / "report.typ"
 PUBLISHED = SOURCE.with_name("published.json")
@@ -72,11 +72,10 @@ def results(
         last: the last row of the run's metrics.
         facts: what `pictures.draw` measured.
     """
-    import tensorflow.compat.v1 as tf
-
     from cvae import training, zs
 
-    config, weights = run.config.to_dict(), run.weights()
+    checkpoint = run.load_checkpoint(best=True)
+    config, weights = run.config.to_dict(), averages(checkpoint)
     settings = [
         {
             "name": field.name,
@@ -103,7 +102,7 @@ def results(
         "per_class": pictures.PER_CLASS,
         "versions": {
             "python": platform.python_version(),
-            "tensorflow": tf.__version__,
+            "tensorflow": " and ".join(checkpoint.state["tensorflow"]),
             "numpy": np.__version__,
             "zhusuan": zs.IMPLEMENTATION,
             "cvae": cvae.__version__,

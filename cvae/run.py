@@ -297,17 +297,6 @@ def find(path: Optional[Path] = None) -> Run:
     return Run((RUNS / LATEST).resolve() if path is None else path)
 
 
-def check_arrays(arrays, shapes):
-    """Raise `CvaeError` unless `arrays` has every name of `shapes`, in that shape."""
-    for name, shape in shapes.items():
-        found = list(arrays[name].shape) if name in arrays else "missing"
-        if found != list(shape):
-            raise CvaeError(
-                "{} is {} in the checkpoint, {} in this model: it is of another "
-                "architecture; choose its own run".format(name, found, list(shape))
-            )
-
-
 def check_finite(values: np.ndarray, run: Run) -> None:
     """Raise `CvaeError` unless all `values`, which `run`'s weights gave, are finite."""
     if not np.isfinite(values).all():
@@ -364,6 +353,7 @@ def _read_checkpoint(path):
         raise CvaeError("{} is damaged: it has no state".format(path))
     state = files.parse_json(str(text).encode("utf-8"), path)
     check(state, forms.PROGRESS, str(path))
+    state.setdefault("tensorflow", ["of unknown version"])  # in older checkpoints
     if state["plan"][0] > state["step"]:
         raise CvaeError("{} is damaged: its plan is of a later step".format(path))
     return Checkpoint(arrays, state)

@@ -5,11 +5,11 @@ from typing import Dict
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import draws, zs
+from cvae import draws, stack, zs
 from cvae.config import Config
 from cvae.mnist import Split
 from cvae.model import build_generator, build_variational
-from cvae.run import AVERAGE, check_arrays
+from cvae.run import AVERAGE
 
 
 class Trainer:
@@ -20,10 +20,9 @@ class Trainer:
     """
 
     def __init__(self, config: Config, train: Split):
-        self._graph = tf.Graph()
-        with self._graph.as_default():
+        with stack.new_graph() as graph:
             self._build(config, train)
-            self._session = tf.Session(graph=self._graph)
+            self._session = tf.Session(graph=graph)
         self._session.run(
             self._initialize, {self._images: train.images, self._labels: train.labels}
         )
@@ -58,9 +57,7 @@ class Trainer:
         Raises:
             CvaeError: the arrays are those of another architecture.
         """
-        check_arrays(arrays, {n: v.shape.as_list() for n, v in self._variables.items()})
-        for name, variable in self._variables.items():
-            variable.load(arrays[name], self._session)
+        stack.load(self._session, self._variables, arrays)
 
     def __enter__(self):
         return self

@@ -3,12 +3,12 @@
 import contextlib
 import signal
 import time
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import mnist, schedule
+from cvae import mnist, schedule, stack
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.inference import Model
@@ -41,10 +41,10 @@ def train(run: Run, dataset: Dataset) -> Dict[str, Any]:
         CvaeError: the bound is no longer finite, or the disk refuses.
         Interrupted: SIGINT or SIGTERM came.
     """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(run.lock())
-        stopped_by = stack.enter_context(_stop_signals())
-        loop = _Loop(run, dataset, stack)
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(run.lock())
+        stopped_by = opened.enter_context(_stop_signals())
+        loop = _Loop(run, dataset, opened)
         while not loop.finished():
             if stopped_by:
                 loop.save()
@@ -136,6 +136,7 @@ class _State(NamedTuple):
 
     step: int
     plan: schedule.Plan
+    tensorflow: Sequence[str]  # the versions that trained, in order
     seconds: float = 0.0  # of training, over all resumptions
     bound_sum: float = 0.0  # over the steps since the last row of metrics
     bound_steps: int = 0
@@ -145,23 +146,23 @@ class _State(NamedTuple):
 class _Loop:
     """One process's part of a run."""
 
-    def __init__(self, run, dataset, stack):
+    def __init__(self, run, dataset, opened):
         self._run, self._config = run, run.config
         train_split, held_out, self._held_out = splits(dataset, run.config)
         self._bits, self._labels = mnist.binarize(held_out.images), held_out.labels
         self._n_images = len(train_split.images)
         self._goal = schedule.full_plan(run.config, self._n_images)
-        self._state = _State(0, self._goal)
+        self._state = _State(0, self._goal, [stack.VERSION])
         self._began = self._saved = time.time()
-        self._trainer = stack.enter_context(Trainer(run.config, train_split))
+        self._trainer = opened.enter_context(Trainer(run.config, train_split))
         if run.has_checkpoint():
             self._restore(run.load_checkpoint())
         self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
-        self._model = stack.enter_context(Model(run.config, self._trainer.averages()))
-        self._events = stack.enter_context(_events(run, self._state.step))
+        self._model = opened.enter_context(Model(run.config, self._trainer.averages()))
+        self._events = opened.enter_context(_events(run, self._state.step))
         size = run.config.batch_size
-        self._progress = stack.enter_context(
+        self._progress = opened.enter_context(
             Progress(self._state.plan.images(size), self._state.step * size)
         )
         self._seconds_before = self._state.seconds
@@ -296,6 +297,16 @@ class _Loop:
         self._trainer.restore(checkpoint.arrays)
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))
+        versions = state.tensorflow
+        if versions[-1] != stack.VERSION and not self.finished():
+            print(
+                "warning: {} was begun on TensorFlow {} and goes on on {}: its bits "
+                "will be those of neither alone".format(
+                    self._run.path, versions[-1], stack.VERSION
+                )
+            )
+            versions = [*versions, stack.VERSION]
+            self._state = self._state._replace(tensorflow=versions)
 
 
 def _first_bad(values):

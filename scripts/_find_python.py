@@ -1,4 +1,4 @@
-"""Find an interpreter that TensorFlow 1.15 runs on. Standard library only."""
+"""Find an interpreter that one of the two stacks runs on. Standard library only."""
 
 import contextlib
 import glob
@@ -11,11 +11,50 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple, Tuple
 
-VERSIONS = ("3.7", "3.6")  # in order of preference: typst has no build for 3.6
-MACHINES = ("x86_64", "amd64")
-NEEDS = "TensorFlow 1.15 needs CPython 3.7 or 3.6, 64-bit, x86-64"
+X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")  # as platform.machine() names them
 PROBE_SECONDS = 20
+
+
+class Stack(NamedTuple):
+    """A TensorFlow with the Pythons and machines that its wheels are for."""
+
+    name: str  # what STACK=... calls it
+    title: str
+    versions: Tuple[str, ...]  # of CPython, in order of preference
+    platforms: Tuple[Tuple[str, str], ...]  # (sys.platform, platform.machine())
+    needs: str
+    ways: str  # to get a Python for it
+
+
+# In order of preference.
+STACKS = (
+    Stack(
+        "1.15",
+        "TensorFlow 1.15",
+        ("3.7", "3.6"),  # typst has no build for 3.6
+        tuple((system, m) for system in ("linux", "darwin", "win32") for m in X86),
+        "CPython 3.7 or 3.6, 64-bit, on x86-64",
+        """pyenv install 3.7
+    conda create -n python37 python=3.7
+    uvx 'uv<0.7' python install 3.7   (later releases of uv no longer have it)
+    make STACK=1.15 PYTHON=/path/to/python3.7 ...""",
+    ),
+    Stack(
+        "current",
+        "TensorFlow 2.21",
+        ("3.12", "3.13", "3.11", "3.10"),
+        tuple(("linux", m) for m in X86 + ARM)
+        + (("darwin", "arm64"),)
+        + tuple(("win32", m) for m in X86),
+        "CPython 3.10 to 3.13, 64-bit, on Linux (x86-64, ARM), Windows, Apple silicon",
+        """uv python install 3.12
+    pyenv install 3.12
+    conda create -n python312 python=3.12
+    make STACK=current PYTHON=/path/to/python3.12 ...""",
+    ),
+)
 
 # Runs in the interpreter in question, which may be of any version.
 PROBE = """
@@ -36,59 +75,79 @@ print(json.dumps({
     "executable": os.path.realpath(base), "version": platform.python_version(),
     "implementation": platform.python_implementation(), "missing": missing,
     "bits": 8 * struct.calcsize("P"), "machine": platform.machine(),
+    "system": sys.platform,
 }))
 """
 
-NONE_FOUND = """found no Python that TensorFlow 1.15 runs on
-  {needs}{machine}
+NONE_FOUND = """found no Python that {title} runs on
+  {needs}
   looked on PATH, in pyenv, conda and uv, and at the Python that runs this script:
     {refused}
   get one in any of these ways, then run make again:
-    pyenv install 3.7
-    conda create -n python37 python=3.7
-    uvx 'uv<0.7' python install 3.7   (later releases of uv no longer have it)
-    make PYTHON=/path/to/python3.7 ..."""
+    {ways}"""
 
 
-def named_interpreter(command):
+def named_interpreter(command, stacks):
     """Facts of the interpreter that the user names: (facts, None) or (None, reason)."""
     path = shutil.which(os.path.expanduser(command))
-    return probe(path) if path else (None, "is not a program that can be run")
+    return probe(path, stacks) if path else (None, "is not a program that can be run")
 
 
-def fit_interpreters(environ, refused):
+def fit_interpreters(environ, stacks, refused):
     """Yield the facts of fit interpreters, best first; note the others in `refused`."""
-    second, tried, known = [], set(), set()
-    for path in candidates(environ):
+    found, tried, known = [], set(), set()
+    best = 0, 0
+    for path in candidates(environ, stacks):
         if path in tried:
             continue
         tried.add(path)
-        facts, reason = probe(path)
+        facts, reason = probe(path, stacks)
         if reason:
             refused.append("{} {}".format(path, reason))
         elif facts["executable"] not in known:
             known.add(facts["executable"])
-            if facts["version"].startswith(VERSIONS[0] + "."):
+            if _rank(facts, stacks) == best:  # nothing to wait for
                 yield facts
             else:
-                second.append(facts)
-    yield from second
+                found.append(facts)
+    yield from sorted(found, key=lambda facts: _rank(facts, stacks))
 
 
-def none_found(refused):
+def none_found(stacks, refused):
     """The message for a machine that has no fit interpreter."""
-    here = platform.machine()
-    foreign = here.lower() not in MACHINES
+    here = "this machine is {} {}".format(sys.platform, platform.machine())
     return NONE_FOUND.format(
-        needs=NEEDS,
-        machine="; this machine is {}".format(here) if foreign else "",
+        title=" or ".join(stack.title for stack in stacks),
+        needs="\n  ".join(
+            ["{0.title} needs {0.needs}".format(stack) for stack in stacks] + [here]
+        ),
         refused="\n    ".join(refused or ["no candidate"]),
+        ways="\n    ".join(stack.ways for stack in stacks[::-1]),
     )
 
 
-def candidates(environ):
+def stack_of(facts, stacks=STACKS):
+    """The stack that has builds for an interpreter, None if none of `stacks` has."""
+    for stack in stacks:
+        platform_fits = (facts["system"], facts["machine"].lower()) in stack.platforms
+        if _short(facts) in stack.versions and platform_fits:
+            return stack
+    return None
+
+
+def _rank(facts, stacks):
+    stack = stack_of(facts, stacks)
+    return stacks.index(stack), stack.versions.index(_short(facts))
+
+
+def _short(facts):
+    return ".".join(facts["version"].split(".")[:2])
+
+
+def candidates(environ, stacks):
     """Yield paths of what may be a fit interpreter, in the order to try them."""
-    names = ["python" + version for version in VERSIONS]
+    versions = [version for stack in stacks for version in stack.versions]
+    names = ["python" + version for version in versions]
     search_path = environ.get("PATH", "")
     for name in names:
         for folder in filter(None, search_path.split(os.pathsep)):
@@ -101,13 +160,13 @@ def candidates(environ):
             found = glob.glob(os.path.join(prefix, "bin", name))
             yield from sorted(found, key=_numbers, reverse=True)
     uv = shutil.which("uv", path=search_path)
-    for version in VERSIONS if uv else ():
+    for version in versions if uv else ():
         status, out, _ = _run([uv, "python", "find", "--system", version])
         if status == 0 and out.strip():
             yield out.strip()
 
 
-def probe(path):
+def probe(path, stacks):
     """Start the interpreter: (facts, None), or (None, why it is of no use)."""
     status, out, err = _run([path, "-E", "-s", "-c", PROBE])
     if status != 0:
@@ -115,18 +174,18 @@ def probe(path):
         return None, "does not start (status {}: {})".format(status, first)
     try:
         facts = json.loads(out)
-        return facts, _unfit(facts)
+        return facts, _unfit(facts, stacks)
     except (ValueError, KeyError, TypeError):
         return None, "is not a Python"
 
 
-def _unfit(facts):
-    """Why TensorFlow 1.15 does not run on an interpreter, None if it does."""
-    short = ".".join(facts["version"].split(".")[:2])
-    if facts["implementation"] != "CPython" or short not in VERSIONS:
+def _unfit(facts, stacks):
+    """Why none of `stacks` runs on an interpreter, None if one does."""
+    versions = [version for stack in stacks for version in stack.versions]
+    if facts["implementation"] != "CPython" or _short(facts) not in versions:
         return "is {implementation} {version}".format(**facts)
-    if facts["bits"] != 64 or facts["machine"].lower() not in MACHINES:
-        return "is a {bits}-bit build for {machine}".format(**facts)
+    if facts["bits"] != 64 or stack_of(facts, stacks) is None:
+        return "is a {bits}-bit {version} for {system} {machine}".format(**facts)
     if facts["missing"]:
         return "cannot make environments: no " + ", ".join(facts["missing"])
     return None

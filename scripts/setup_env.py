@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Make .venv: a Python that TensorFlow 1.15 runs on, with every package of the lock.
+"""Make .venv: a Python that TensorFlow runs on, with every package of the stack's lock.
+
+The stack is TensorFlow 1.15 where there is a Python for it, else today's.
 
     python3 scripts/setup_env.py                    # what `make env` runs
+    STACK=current make env                          # this stack: 1.15 or current
     PYTHON=/opt/python3.7/bin/python make env       # on this interpreter or none
     python3 scripts/setup_env.py --extra offline    # requirements-offline.txt, too
 
@@ -22,7 +25,13 @@ import sys
 import time
 from pathlib import Path
 
-from _find_python import NEEDS, fit_interpreters, named_interpreter, none_found
+from _find_python import (
+    STACKS,
+    fit_interpreters,
+    named_interpreter,
+    none_found,
+    stack_of,
+)
 
 try:
     import fcntl
@@ -30,7 +39,7 @@ except ImportError:  # Windows
     fcntl = None
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = "requirements.txt"
+LOCKS = {"1.15": "requirements.txt", "current": "requirements-current.txt"}
 STAMP = ".cvae-env.json"  # in the environment: proof that we made it, what it holds
 LOG = "setup.log"  # in the environment: what venv and pip said last
 INSTALLER = ("pip", "setuptools", "wheel")  # first: the bundled ones may be too old
@@ -60,28 +69,32 @@ class SetupError(Exception):
     """What went wrong and what to do, for a person to read."""
 
 
-def set_up(venv, extras=(), python=None):
+def set_up(venv, extras=(), python=None, stack=None):
     """Bring the environment at `venv` (Path) up to date; return at once if it is.
 
     Args:
         extras: names; `requirements-NAME.txt` is installed for each.
         python: path or name of the interpreter to use; None looks for one.
+        stack: name of the stack to install; None takes what `venv` has, or the first
+            that there is an interpreter for.
 
     Raises:
         SetupError: no interpreter, a failed installation, a `venv` that is not ours.
     """
-    wanted = _named(python) if python else None
-    locks = [LOCK] + [_lock_of_extra(name) for name in extras]
-    if not _why_anew(venv, wanted) and not _not_installed(venv, locks):
+    stacks = _stacks(stack)
+    wanted = _named(python, stacks) if python else None
+    locks = [_lock_of_extra(name) for name in extras]
+    if not _why_anew(venv, wanted, stacks) and not _not_installed(venv, locks):
         return
     venv.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(venv):
-        reason = _why_anew(venv, wanted)  # another set-up may have finished meanwhile
+        # Another set-up may have finished meanwhile.
+        reason = _why_anew(venv, wanted, stacks)
         if reason:
             _refuse_foreign(venv)
-            _make_anew(venv, wanted, reason)
+            _install_stack(venv, _make_anew(venv, wanted, stacks, reason))
         for lock in _not_installed(venv, locks):
-            _install(venv, lock)
+            _install_extra(venv, lock)
 
 
 # What there is --------------------------------------------------------------------
@@ -110,17 +123,21 @@ def python_of(venv):
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _why_anew(venv, wanted):
+def _why_anew(venv, wanted, stacks):
     """Why the environment must be made anew, None if it need not."""
     stamp = read_stamp(venv)
     if stamp is None:
         return "not there yet"
-    if LOCK not in stamp.get("locks", {}):
+    installed = [lock for lock in LOCKS.values() if lock in stamp.get("locks", {})]
+    if not installed:
         return "was not finished"
     if not python_of(venv).exists():
         return "its Python is gone"
-    if stamp["locks"][LOCK] != _digest(LOCK):
-        return "{} has changed".format(LOCK)
+    (lock,) = installed
+    if stamp["locks"][lock] != _digest(lock):
+        return "{} has changed".format(lock)
+    if lock not in [LOCKS[stack.name] for stack in stacks]:
+        return "was of {}".format(lock)
     if wanted and wanted["executable"] != stamp["python"]:
         return "was for {}".format(stamp["python"])
     return None
@@ -138,8 +155,9 @@ def _digest(lock):
 
 def _lock_of_extra(name):
     lock = "requirements-{}.txt".format(name)
-    if not (ROOT / lock).is_file():
-        known = sorted(path.stem[13:] for path in ROOT.glob("requirements-*.txt"))
+    if lock in LOCKS.values() or not (ROOT / lock).is_file():
+        every = {path.name for path in ROOT.glob("requirements-*.txt")}
+        known = sorted(path[13:-4] for path in every.difference(LOCKS.values()))
         raise SetupError(
             "--extra {}: there is no {}; choose from {}".format(
                 name, lock, ", ".join(known) or "none"
@@ -151,10 +169,22 @@ def _lock_of_extra(name):
 # Making it ------------------------------------------------------------------------
 
 
-def _named(command):
-    facts, reason = named_interpreter(command)
+def _stacks(name):
+    """The stacks to choose from."""
+    if name is None:
+        return STACKS
+    known = [stack for stack in STACKS if stack.name == name]
+    if not known:
+        names = " or ".join(stack.name for stack in STACKS)
+        raise SetupError("STACK={} is no stack; take {}".format(name, names))
+    return tuple(known)
+
+
+def _named(command, stacks):
+    facts, reason = named_interpreter(command, stacks)
     if reason:
-        raise SetupError("PYTHON={} {}; {}".format(command, reason, NEEDS))
+        needs = "; ".join("{0.title} needs {0.needs}".format(s) for s in stacks)
+        raise SetupError("PYTHON={} {}; {}".format(command, reason, needs))
     return facts
 
 
@@ -186,12 +216,14 @@ def _refuse_foreign(venv):
         )
 
 
-def _make_anew(venv, wanted, reason):
-    """An empty environment on the first interpreter that can make one."""
+def _make_anew(venv, wanted, stacks, reason):
+    """An empty environment on the first interpreter that can make one: its stack."""
     refused = []
-    for facts in [wanted] if wanted else fit_interpreters(os.environ, refused):
-        python = facts["executable"]
+    found = [wanted] if wanted else fit_interpreters(os.environ, stacks, refused)
+    for facts in found:
+        python, stack = facts["executable"], stack_of(facts, stacks)
         print("{} ({})".format(os.path.relpath(str(venv)), reason), flush=True)
+        print("  {}, because {}".format(stack.title, _why(stack, wanted, stacks)))
         _empty(venv)
         try:
             with _step("Python {} of {}".format(facts["version"], python)):
@@ -203,8 +235,21 @@ def _make_anew(venv, wanted, reason):
             refused.append("{} makes no environment: {}".format(python, why))
         else:
             write_stamp(venv, {"python": python, "locks": {}})
-            return
-    raise SetupError(none_found(refused))
+            return stack
+    raise SetupError(none_found(stacks, refused))
+
+
+def _why(stack, wanted, stacks):
+    """Why it is this stack, in a few words."""
+    if len(stacks) == 1:
+        return "STACK={} asks for it".format(stack.name)
+    if wanted:
+        return "PYTHON={executable} is {version}".format(**wanted)
+    if stack is stacks[0]:
+        return "there is a Python {} for it, and the homework asks for it".format(
+            " or ".join(stack.versions)
+        )
+    return "{} needs {}, and there is none".format(stacks[0].title, stacks[0].needs)
 
 
 def _empty(venv):
@@ -218,23 +263,36 @@ def _empty(venv):
             path.unlink()
 
 
-def _install(venv, lock):
-    """Install a lock; the stamp says so when all is there and has been tried."""
+def _install_stack(venv, stack):
+    """Install a stack's lock, the installer first, and try it."""
+    lock = LOCKS[stack.name]
     text = (ROOT / lock).read_text(encoding="utf-8")
-    pip = ["-m", "pip", "install", "-q", "--require-hashes", "--no-deps", "-r"]
-    python = [str(python_of(venv)), "-I"]
-    if lock == LOCK:
-        first = venv / "installer.txt"
-        first.write_text(_entries(text, INSTALLER), encoding="utf-8")
-        with _step("pip, setuptools and wheel of {}".format(lock)):
-            _call(python + pip + [str(first)], venv)
-    hint = ", a minute or two" if lock == LOCK else ""
-    with _step("packages of {}{}".format(lock, hint)):
-        # What comes as source is built with the lock's setuptools, not with any other.
-        _call(python + pip + [str(ROOT / lock), "--no-build-isolation"], venv)
-    if lock == LOCK:
-        with _step("trying TensorFlow"):
-            _try_out(venv, text)
+    first = venv / "installer.txt"
+    first.write_text(_entries(text, INSTALLER), encoding="utf-8")
+    with _step("pip, setuptools and wheel of {}".format(lock)):
+        _pip(venv, first)
+    with _step("packages of {}, a minute or two".format(lock)):
+        _pip(venv, ROOT / lock)
+    with _step("trying TensorFlow"):
+        _try_out(venv, lock, text)
+    _note_installed(venv, lock)
+
+
+def _install_extra(venv, lock):
+    """Install a lock; the stamp says so when all is there."""
+    with _step("packages of {}".format(lock)):
+        _pip(venv, ROOT / lock)
+    _note_installed(venv, lock)
+
+
+def _pip(venv, lock):
+    # What comes as source is built with the lock's setuptools, not with any other.
+    options = ["-q", "--require-hashes", "--no-deps", "--no-build-isolation"]
+    python = [str(python_of(venv)), "-I", "-m", "pip", "install"]
+    _call(python + options + ["-r", str(lock)], venv)
+
+
+def _note_installed(venv, lock):
     stamp = read_stamp(venv)
     stamp["locks"][lock] = _digest(lock)
     write_stamp(venv, stamp)
@@ -247,15 +305,15 @@ def _entries(text, names):
     return "\n".join(re.findall(pattern, text, re.MULTILINE)) + "\n"
 
 
-def _try_out(venv, text):
-    """Import what matters and compare its versions with the lock."""
+def _try_out(venv, lock, text):
+    """Import what matters and compare its versions with the lock's text."""
     said = _call([str(python_of(venv)), "-I", "-W", "ignore", "-c", CHECK], venv)
     for name, version in json.loads(said.splitlines()[-1]).items():
         pins = re.findall(r"^{}==([^\s;]+)".format(name), text, re.MULTILINE)
         if version not in pins:
             raise SetupError(
                 "{} {} was installed, but {} says {}; delete {}".format(
-                    name, version, LOCK, " or ".join(pins), venv
+                    name, version, lock, " or ".join(pins), venv
                 )
             )
 
@@ -312,7 +370,7 @@ def _what_failed(status, said, log):
     """One line with cause and remedy, then the last lines of the output."""
     cause = "the command failed with status {}".format(status)
     if status == -4:
-        cause = "this processor lacks AVX instructions, which TensorFlow 1.15 needs"
+        cause = "this processor lacks instructions that TensorFlow needs (AVX)"
     for pattern, meaning in REMEDIES:
         if re.search(pattern, said):
             cause = meaning
@@ -357,6 +415,14 @@ def main():
         help="the interpreter to use (default: $PYTHON, else the best one found)",
     )
     parser.add_argument(
+        "--stack",
+        default=os.environ.get("STACK") or None,
+        type=_name,
+        metavar="NAME",
+        help="1.15 or current (default: $STACK, else what is there, else 1.15 where "
+        "there is a Python for it)",
+    )
+    parser.add_argument(
         "--extra",
         action="append",
         default=[],
@@ -369,9 +435,10 @@ def main():
     )
     args, unknown = parser.parse_known_args()
     if unknown:
-        parser.error(_no_option(unknown[0], ("--venv", "--python", "--extra")))
+        options = ("--venv", "--python", "--stack", "--extra")
+        parser.error(_no_option(unknown[0], options))
     try:
-        set_up(ROOT / args.venv, args.extra, args.python)
+        set_up(ROOT / args.venv, args.extra, args.python, args.stack)
     except SetupError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2

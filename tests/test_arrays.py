@@ -1,6 +1,7 @@
 """An .npz is read as np.savez wrote it, or refused before it takes what it claims."""
 
 import os
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -136,7 +137,9 @@ def test_a_member_that_runs_past_the_end_is_refused(path):
     claimed = len(member(shape="(10,)", payload=bytes(4 * n)))
     data[entry + 20 : entry + 28] = struct.pack("<2L", claimed, claimed)
     path.write_bytes(bytes(data))
-    assert len(data) == size and "EOFError" in refusal(path)
+    assert len(data) == size
+    # Later Pythons see that before they read.
+    assert re.search("EOFError|Overlapped entries", refusal(path))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

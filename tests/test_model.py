@@ -8,7 +8,7 @@ import reference
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import draws, zs
+from cvae import draws, stack, zs
 from cvae.config import Config
 from cvae.model import build_generator, build_variational
 
@@ -40,8 +40,8 @@ def _evaluate(world, build):
             y,
         )
         with tf.Session() as session:
-            for variable in tf.global_variables():
-                variable.load(world["weights"][variable.op.name], session)
+            variables = {v.op.name: v for v in tf.global_variables()}
+            stack.load(session, variables, world["weights"])
             return session.run(fetches)
 
 
@@ -142,8 +142,8 @@ def _gradient_of_encoder(world, path_derivative, z_key):
         mean = q["z"].dist.mean
         gradient = tf.gradients(tf.reduce_mean(elbo.sgvb()), mean)
         with tf.Session() as session:
-            for variable in tf.global_variables():
-                variable.load(world["weights"][variable.op.name], session)
+            variables = {v.op.name: v for v in tf.global_variables()}
+            stack.load(session, variables, world["weights"])
             return session.run(gradient)[0]
 
 

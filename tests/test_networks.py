@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 import tiny
 
 from cvae import config as config_room
-from cvae import networks
+from cvae import networks, stack
 from cvae.config import Config
 from cvae.errors import CvaeError
 
@@ -44,25 +44,23 @@ class World:
             with tf.variable_scope("gen"):
                 self._logits = networks.decoder(y, z, config)
             variables = tf.trainable_variables()
+            self._variables = {v.op.name: v for v in variables}
             total = tf.reduce_sum(self._heads) + tf.reduce_sum(self._logits)
             self._gradients = tf.gradients(total, variables)
             self.session = tf.Session(graph=graph)
             self.session.run(tf.global_variables_initializer())
-            self.initial = self.session.run({v.op.name: v for v in variables})
+            self.initial = self.session.run(self._variables)
         shapes = {name: array.shape for name, array in self.initial.items()}
         self.weights = tiny.random_weights(shapes)
-        self._variables = variables
 
     def load(self, weights):
-        for variable in self._variables:
-            variable.load(weights[variable.op.name], self.session)
+        stack.load(self.session, self._variables, weights)
 
     def outputs(self):
         return self.session.run([self._heads, self._logits])
 
     def gradients(self):
-        found = self.session.run(self._gradients)
-        return {v.op.name: g for v, g in zip(self._variables, found)}
+        return dict(zip(self._variables, self.session.run(self._gradients)))
 
 
 @pytest.fixture(scope="module")
