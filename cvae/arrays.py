@@ -63,7 +63,7 @@ def write_arrays(path: Union[str, Path], arrays: Dict[str, np.ndarray]) -> None:
     packed = io.BytesIO()  # on a full disk, zipfile would add a traceback of its own
     with files.whole_file(path) as scratch:
         np.savez(packed, **arrays)
-        scratch.write_bytes(packed.getbuffer())
+        scratch.write_bytes(packed.getvalue())
 
 
 def _check_end(stream, size):

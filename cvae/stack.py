@@ -5,6 +5,8 @@ would act differently, the difference is here and nowhere else.
 """
 
 import contextlib
+import functools
+import os
 from typing import Dict, Iterator
 
 import numpy as np
@@ -22,6 +24,7 @@ def new_graph() -> Iterator[tf.Graph]:
     Today's loops are functions: what Adam keeps would be named after them, so that a
     checkpoint of one stack were none of the other. They are also some 5 % slower here.
     """
+    _hear_out()
     functional = tf.control_flow_v2_enabled()
     tf.disable_control_flow_v2()
     try:
@@ -54,3 +57,23 @@ def load(
     with session.graph.as_default():
         for name, variable in variables.items():
             variable.load(arrays[name], session)
+
+
+@functools.lru_cache(maxsize=None)
+def _hear_out():
+    """Let today's TensorFlow talk where nobody hears it.
+
+    The first session of a process writes a note on compilers to stderr, whatever the
+    log level, and errors are to be one line.
+    """
+    if VERSION.startswith("1."):
+        return
+    stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with tf.Graph().as_default(), tf.Session() as session:
+            session.run(tf.constant(0))
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)

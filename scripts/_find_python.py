@@ -43,7 +43,7 @@ STACKS = (
     ),
     Stack(
         "current",
-        "TensorFlow 2.21",
+        "TensorFlow 2.20",
         ("3.12", "3.13", "3.11", "3.10"),
         tuple(("linux", m) for m in X86 + ARM)
         + (("darwin", "arm64"),)

@@ -43,7 +43,7 @@ esac
 
 VERSIONS = {  # of each stack's packages
     "requirements.txt": {"tensorflow": "1.15.0", "numpy": "1.18.5"},
-    "requirements-current.txt": {"tensorflow": "2.21.0", "numpy": "2.4.6"},
+    "requirements-current.txt": {"tensorflow": "2.20.0", "numpy": "2.4.6"},
 }
 LOCK = """# a lock
 numpy=={numpy} ; python_full_version < '4' \\

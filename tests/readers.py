@@ -227,7 +227,8 @@ def _checkpoint(step):
     kernel = np.arange(6, dtype=np.float32).reshape(2, 3)
     arrays = {"w": kernel, "w" + AVERAGE: kernel / 2, "beta1_power": np.float32(0.9)}
     state = {"step": step, "plan": [0, 0.0, 900], "seconds": 3.5, "bound_sum": -9.0}
-    return Checkpoint(arrays, dict(state, bound_steps=1, best=None))
+    state.update(bound_steps=1, best=None, tensorflow=["1.15.0"])
+    return Checkpoint(arrays, state)
 
 
 _SETTINGS, _STAGES = {"particles": 100}, {"first": (6, 3), "second": (4, 1)}

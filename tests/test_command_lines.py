@@ -206,8 +206,8 @@ def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
         room = runpy.run_path(str(ROOT / "scripts" / script), run_name="setup_env")
         inside = room["main"].__globals__
         inside["ROOT"] = place
-        inside["_make_anew"] = lambda *unused: calls.append("_make_anew")
-        inside["_install"] = lambda *unused: calls.append("_install")
+        for name in ("_make_anew", "_install_stack", "_install_extra"):
+            inside[name] = lambda *unused, name=name: calls.append(name)
         return run_main(room["main"], script, arguments, monkeypatch)
 
     monkeypatch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)

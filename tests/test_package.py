@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.txt", "requirements-offline.txt", "requirements-fuzz.txt")
+STACKS = {  # the lock of each, and the Pythons that it is for
+    "requirements.txt": ("3.6.15", "3.7.16"),
+    "requirements-current.txt": ("3.10.13", "3.11.7", "3.12.1", "3.13.0"),
+}
+EXTRAS = ("requirements-offline.txt", "requirements-fuzz.txt")
+LOCKS = (*STACKS, *EXTRAS)
+PYTHONS = [(lock, version) for lock in STACKS for version in STACKS[lock]]
 
 
 def entries(name):
@@ -27,7 +34,7 @@ def entries(name):
 def installed(requirements, version, extra=""):
     """Those of the requirements whose markers hold on Linux with Python `version`."""
     environment = {
-        "python_version": version[:3],
+        "python_version": version.rpartition(".")[0],
         "python_full_version": version,
         "sys_platform": "linux",
         "extra": extra,
@@ -66,19 +73,19 @@ def test_pip_installs_the_package_with_its_version(metadata):
 
 
 @pytest.mark.parametrize("extra", ["", "report", "test", "dev", "offline", "fuzz"])
-@pytest.mark.parametrize("version", ["3.6.15", "3.7.16"])
-def test_the_locks_pin_every_requirement_of_the_package(metadata, version, extra):
+@pytest.mark.parametrize("lock, version", PYTHONS)
+def test_the_locks_pin_every_requirement_of_the_package(metadata, lock, version, extra):
     assert not extra or "Provides-Extra: {}".format(extra) in metadata
-    locked = [r for name in LOCKS for r, _ in entries(name)]
+    locked = [r for name in (lock, *EXTRAS) for r, _ in entries(name)]
     pins = {r.name: str(r.specifier)[2:] for r in installed(locked, version)}
     for requirement in installed(requires(metadata), version, extra):
         name = requirement.name.lower().replace("_", "-")
         assert pins[name] in requirement.specifier, name
 
 
-@pytest.mark.parametrize("version", ["3.6.15", "3.7.16"])
-def test_the_lock_pins_each_package_once_for_each_python(version):
-    pinned = [r for r, _ in entries("requirements.txt")]
+@pytest.mark.parametrize("lock, version", PYTHONS)
+def test_the_lock_pins_each_package_once_for_each_python(lock, version):
+    pinned = [r for r, _ in entries(lock)]
     names = [r.name for r in installed(pinned, version)]
     assert sorted(names) == sorted(set(names))
     assert {"tensorflow", "pip", "setuptools", "wheel", "pytest"} <= set(names)
@@ -95,6 +102,37 @@ def test_every_entry_of_a_lock_is_exact_and_has_hashes(name):
 def test_no_lock_names_a_package_index_or_a_path(name):
     text = (ROOT / name).read_text()
     assert not re.search(r"://|--\S*index|--find-links|^\s*-[ife]|/(?!\w*\.py)", text)
+
+
+@pytest.mark.parametrize("version", ["3.8.18", "3.9.18", "3.14.0"])
+def test_a_python_of_neither_stack_is_refused(metadata, version):
+    (line,) = [line for line in metadata if line.startswith("Requires-Python: ")]
+    fits = SpecifierSet(line.split(": ", 1)[1]).contains
+    assert not fits(version)
+    assert all(fits(version) for _, version in PYTHONS)
+
+
+def test_the_set_up_knows_the_stacks_by_the_locks_versions(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import _find_python
+    import setup_env
+
+    assert [stack.name for stack in _find_python.STACKS] == list(setup_env.LOCKS)
+    for stack in _find_python.STACKS:
+        lock = setup_env.LOCKS[stack.name]
+        pins = {r.name: str(r.specifier)[2:] for r, _ in entries(lock)}
+        assert pins["tensorflow"].startswith(stack.title.split()[1])
+        locked_for = [version.rpartition(".")[0] for version in STACKS[lock]]
+        assert sorted(stack.versions) == sorted(locked_for)
+
+
+def test_both_stacks_typeset_and_lint_alike():
+    for name in ("typst", "ruff"):
+        found = [
+            {str(r.specifier) for r, _ in entries(lock) if r.name == name}
+            for lock in STACKS
+        ]
+        assert found[0] == found[1] and len(found[0]) == 1, name
 
 
 def test_zhusuan_comes_from_no_package_index(metadata):

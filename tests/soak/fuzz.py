@@ -23,7 +23,7 @@ from pathlib import Path
 try:
     import atheris
 except ImportError:
-    sys.exit("error: no atheris here; run `make soak-fuzz`, on Python 3.7")
+    sys.exit("error: no atheris here; run `make soak-fuzz`, on Python 3.7 or 3.11 on")
 
 with atheris.instrument_imports(include=["cvae", "zipfile", "json", "gzip"]):
     import readers
