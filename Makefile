@@ -6,12 +6,15 @@ PRESET ?= default
 VENV ?= .venv
 VENV_PYTHON = "$(VENV)/bin/python"
 UV ?= uv
+PEERS ?= .venv-peers
+PEERS_PYTHON ?= python3.11
+PEERS_LOCK = benchmarks/peers/requirements.txt
 export PYTHON
 export STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help env data train report test soak soak-fuzz soak-kill lint lock audit \
-  clean-runs clean
+.PHONY: help env data train report test bench peers soak soak-fuzz soak-kill lint lock \
+  audit clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick] [STACK=1.15|current]'
@@ -48,6 +51,19 @@ test: env ## run the tests (ARGS="-k name" for some)
 	-@$(VENV_PYTHON) scripts/download_mnist.py >/dev/null
 	@$(VENV_PYTHON) -m pytest $(ARGS)
 
+bench: env peers ## training's speed beside a tutorial's way, PyTorch and JAX
+	@$(VENV_PYTHON) benchmarks/throughput.py --peers "$(PEERS)" $(ARGS)
+
+# What cannot be installed is no error: its rows say that it is not measured.
+peers: ## .venv-peers with PyTorch and JAX, which the benchmarks compare with
+	@if ! cmp -s $(PEERS_LOCK) "$(PEERS)/installed.txt"; then \
+	  echo '$(PEERS): PyTorch and JAX, a minute or two'; \
+	  $(PEERS_PYTHON) -m venv "$(PEERS)" && \
+	  "$(PEERS)/bin/python" -m pip install -q --require-hashes --no-deps \
+	    -r $(PEERS_LOCK) && cp $(PEERS_LOCK) "$(PEERS)/installed.txt" || \
+	  echo 'note: PyTorch and JAX will not be measured; see above why' >&2; \
+	fi
+
 soak: soak-fuzz soak-kill ## both long campaigns
 
 soak-fuzz: EXTRA = fuzz
@@ -75,6 +91,10 @@ lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
 	  $(LOCK) --python-version 3.6 --no-config --no-deps - -o requirements-offline.txt
 	sed -n "s/.*'\(atheris==.*\)'.*/\1/p" setup.py | \
 	  $(LOCK) --python-version 3.6 --no-config --no-deps - -o requirements-fuzz.txt
+	$(UV) pip compile --quiet --generate-hashes --no-config \
+	  --custom-compile-command 'make lock' $(UV_FLAGS) \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  benchmarks/peers/requirements.in -o $(PEERS_LOCK)
 
 audit: ## look the locks' packages up among the known vulnerabilities
 	@pins=$$(mktemp) && trap 'rm -f "$$pins"' EXIT && \

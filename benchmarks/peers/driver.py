@@ -1,0 +1,147 @@
+"""Peers at work: the interpreters they need, and their processes."""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from cvae import options, threads
+from cvae.errors import CvaeError
+
+BENCHMARKS = Path(__file__).resolve().parent.parent
+ROOT = BENCHMARKS.parent
+LOCKS = {"1.15": "requirements.txt", "current": "requirements-current.txt"}
+MISSING = {
+    "1.15": "no environment of TensorFlow 1.15; `make env STACK=1.15 VENV=.venv-1.15`",
+    "current": "no environment of today's TensorFlow; "
+    "`make env STACK=current VENV=.venv-current`",
+    "peers": "no {}; `make peers`",
+}
+
+
+class NotMeasured(CvaeError):
+    """A peer that cannot be had here, and why."""
+
+
+def add_peers(parser):
+    """Add --peers, the environment of PyTorch and JAX."""
+    parser.add_argument(
+        "--peers",
+        type=options.path,
+        default=Path(".venv-peers"),
+        metavar="DIR",
+        help="environment of PyTorch and JAX, which `make peers` makes",
+    )
+
+
+def pythons(peers):
+    """Interpreters by environment: those of both stacks, and the one in `peers`.
+
+    A missing one is a `NotMeasured` instead.
+    """
+    own = "1.15" if sys.version_info < (3, 8) else "current"
+    found = {name: NotMeasured(MISSING[name].format(peers)) for name in MISSING}
+    for stamp in sorted(ROOT.glob(".venv*/.cvae-env.json")):
+        locks = json.loads(stamp.read_text(encoding="utf-8")).get("locks", {})
+        for name, lock in LOCKS.items():
+            if lock in locks:
+                found[name] = stamp.parent / "bin" / "python"
+    found[own] = Path(sys.executable)
+    program = (ROOT / peers / "bin" / "python").absolute()
+    if program.exists():
+        found["peers"] = program
+    return found
+
+
+@contextlib.contextmanager
+def worker(python, peer, config, mnist_dir=None):
+    """Yield a `Worker` of `peer` that is warm; end it afterwards.
+
+    Args:
+        python: its interpreter, or the `NotMeasured` that is raised in place of it.
+        config: what to train, a `cvae.config.Config`.
+
+    Raises:
+        NotMeasured: it cannot be had.
+    """
+    if isinstance(python, NotMeasured):
+        raise python
+    place = str(Path(mnist_dir).absolute()) if mnist_dir else ""
+    command = [str(python), "-m", "peers.worker", peer]
+    command += [json.dumps(config.to_dict()), place]
+    path = os.pathsep.join([str(BENCHMARKS), str(ROOT)])
+    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=dict(os.environ, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="3"),
+        cwd=str(ROOT),
+        universal_newlines=True,
+    ) as process:
+        try:
+            yield Worker(process, errors)
+        except BaseException:
+            process.kill()
+            raise
+
+
+class Worker:
+    """A process that trains when told to, and otherwise waits."""
+
+    def __init__(self, process, errors):
+        self._process, self._errors = process, errors
+        self.ready = self._answer()
+
+    def run(self, n_steps):
+        """Take `n_steps` steps: "seconds", "bound" and "waiting"."""
+        return self.ask("run {}".format(n_steps))
+
+    def save(self, path):
+        """Write the weights to `path`, an .npz."""
+        self.ask("save {}".format(path))
+
+    def ask(self, line):
+        """Return the answer to a line of `worker.py`'s protocol.
+
+        Raises:
+            NotMeasured: it has an error to tell, or is no more.
+        """
+        with contextlib.suppress(BrokenPipeError):  # then there is no answer, either
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            self._errors.seek(0)
+            said = self._errors.read().strip().splitlines()[-1:]
+            raise NotMeasured(": ".join(["ended with status %d" % status, *said]))
+        answer = json.loads(line)
+        if "error" in answer:
+            raise NotMeasured(answer["error"])
+        return answer
+
+
+def machine():
+    """What the figures were measured on."""
+    return {
+        "cpu": _cpu(),
+        "cores": threads.cores(),
+        "load": os.getloadavg()[0],
+        "system": "{} {}".format(platform.system(), platform.machine()),
+    }
+
+
+def _cpu():
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

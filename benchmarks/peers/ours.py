@@ -1,0 +1,41 @@
+"""This package's trainer, as `cvae.training` drives it.
+
+Images in the graph, 16 steps a call, random numbers keyed by (seed, step, purpose). It
+also keeps the weights' moving average at every step, which no other peer does, and
+`weights()` are the averaged ones.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from cvae import schedule
+from cvae.trainer import Trainer
+from cvae.training import BLOCK
+
+
+class Peer:
+    """`cvae.trainer.Trainer`, with the order and the rates of `cvae.schedule`."""
+
+    flop = None
+
+    def __init__(self, config, train):
+        self.versions = ["TensorFlow " + tf.__version__]
+        self._config, self._n_images = config, len(train.images)
+        self._plan = schedule.full_plan(config, self._n_images)
+        self._trainer = Trainer(config, train)
+        self._step = 0
+
+    def run(self, n_steps):
+        """Take `n_steps` steps: their bounds."""
+        bounds, end = [], self._step + n_steps
+        while self._step < end:
+            step, n = self._step, min(BLOCK, end - self._step)
+            order = schedule.order(step, n, self._n_images, self._config)
+            rates = schedule.rates(self._plan, step, n, self._config)
+            bounds.append(self._trainer.steps(step, order, rates))
+            self._step += n
+        return np.concatenate(bounds)
+
+    def weights(self):
+        """Return the averaged weights, as the package evaluates them."""
+        return self._trainer.averages()

@@ -1,0 +1,120 @@
+"""The same training the way a tutorial teaches it: every step is fed, and is one call.
+
+Model and variational net are ZhuSuan's `BayesianNet`s, on this package's `zs` or on
+upstream's, with one sample of z and TensorFlow's own random numbers. Grey images and
+one-hot classes are fed as floats; their bits are drawn in the graph, which is faster
+than in NumPy.
+"""
+
+import types
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from cvae import stack
+from cvae.errors import CvaeError
+from cvae.zs import framework, variational
+from cvae.zs.upstream import find_upstream
+from peers import layers, shuffled
+
+
+class Peer:
+    """A `feed_dict` and a `Session.run` a step."""
+
+    flop = None
+
+    def __init__(self, config, train, upstream):
+        name, zs = _upstream() if upstream else ("cvae.zs", _own())
+        self.versions = ["TensorFlow " + tf.__version__, name]
+        self._images = train.images / np.float32(255)
+        self._y = np.eye(config.n_classes, dtype=np.float32)[train.labels]
+        random = np.random.RandomState(config.seed)
+        self._order = shuffled(len(train.images), config.batch_size, random)
+        with stack.new_graph() as graph:
+            tf.set_random_seed(config.seed)
+            self._fed_images = tf.placeholder(tf.float32, [None, config.x_dim])
+            self._fed_y = tf.placeholder(tf.float32, [None, config.n_classes])
+            self._bound = _bound(zs, self._fed_images, self._fed_y, config)
+            adam = tf.train.AdamOptimizer(config.learning_rate)
+            self._update = adam.minimize(-self._bound)
+            self._weights = {v.op.name: v for v in tf.trainable_variables()}
+            self._session = tf.Session(graph=graph)
+            self._session.run(tf.global_variables_initializer())
+
+    def run(self, n_steps):
+        """Take `n_steps` steps: their bounds."""
+        bounds = []
+        for _ in range(n_steps):
+            chosen = next(self._order)
+            feed = {
+                self._fed_images: self._images[chosen],
+                self._fed_y: self._y[chosen],
+            }
+            bounds.append(self._session.run([self._bound, self._update], feed)[0])
+        return np.array(bounds)
+
+    def weights(self):
+        """Return the weights by the names of `cvae.model`'s variables."""
+        return self._session.run(self._weights)
+
+
+def _own():
+    """This package's ZhuSuan, whether upstream's is installed or not."""
+    return types.SimpleNamespace(
+        BayesianNet=framework.BayesianNet,
+        meta_bayesian_net=framework.meta_bayesian_net,
+        variational=variational,
+    )
+
+
+def _upstream():
+    found = find_upstream()
+    if found is None:
+        raise CvaeError("upstream ZhuSuan is not installed")
+    return found[0], types.SimpleNamespace(**found[1])
+
+
+def _bound(zs, intensities, y, config):
+    """The batch's mean bound on log p(x | y), in nats."""
+    names = [name.rpartition("/")[2] for name, _ in layers(config)]
+    sizes = [n_out for _, (_, n_out) in layers(config)]
+    half = len(names) // 2
+    n = tf.shape(y)[0]
+
+    @zs.meta_bayesian_net(scope="gen", reuse_variables=True)
+    def generator():
+        bn = zs.BayesianNet()
+        uniform = tf.zeros([n, config.n_classes])
+        one_hot = bn.onehot_categorical("y", uniform, dtype=tf.float32)
+        z = bn.normal("z", tf.zeros([n, config.z_dim]), std=1.0, group_ndims=1)
+        h = tf.concat([one_hot, z], 1)
+        logits = _dense_layers(h, names[half:], sizes[half:])
+        bn.bernoulli("x", logits, group_ndims=1, dtype=tf.float32)
+        return bn
+
+    @zs.meta_bayesian_net(scope="q_net", reuse_variables=True)
+    def posterior(x):
+        bn = zs.BayesianNet()
+        heads = _dense_layers(tf.concat([x, y], 1), names[:half], sizes[:half])
+        mean, logstd = tf.split(heads, 2, 1)
+        bn.normal("z", mean, logstd=logstd, group_ndims=1)
+        return bn
+
+    uniform = tf.random_uniform(tf.shape(intensities))
+    x = tf.cast(uniform < intensities, tf.float32)
+    elbo = zs.variational.elbo(
+        generator(), {"x": x, "y": y}, variational=posterior(x).observe()
+    )
+    return tf.reduce_mean(elbo) + np.log(config.n_classes)
+
+
+def _dense_layers(h, names, sizes):
+    """Affine layers with ReLU after all but the last."""
+    for name, units in zip(names, sizes):
+        with tf.variable_scope(name):
+            kernel = tf.get_variable("kernel", [h.shape.as_list()[-1], units])
+            bias = tf.get_variable("bias", [units], initializer=tf.zeros_initializer())
+        h = tf.nn.bias_add(tf.matmul(h, kernel), bias)
+        if name is not names[-1]:
+            h = tf.nn.relu(h)
+    return h

@@ -1,0 +1,176 @@
+"""Start-up: the scripts' seconds, beside those of a bare `import tensorflow`.
+
+    python benchmarks/startup.py
+    python benchmarks/startup.py --repeats 15 --output benchmarks/startup.json
+
+Each row is a new process, timed from outside from its start to its end: the import;
+`scripts/sample.py` on a tiny run, trained here, and on the pretrained one; and
+`scripts/train.py` to the end of its first step. That training is planned to have one
+step, and what would count its images ends the process; all else is as it always is.
+
+All rows take turns in each repeat, so that whatever else the machine does falls on all
+of them, and a ratio is to the same repeat's import. The first repeat, which may read
+from a cold disk, is not counted. CPU time, of all threads, hardly feels a busy machine.
+"""
+
+import _paths  # noqa: F401  (first: where the package is)
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cvae import cli, files, mnist, options, threads
+from cvae.errors import CvaeError
+from cvae.pretrained import HERE as PRETRAINED
+
+TARGET = 1.5  # times the import
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+IMPORT = "import tensorflow"
+STEPPED = 3  # exit status of a process that took its first step
+
+TINY = "--hidden 32 --z-dim 5 --epochs 0.1".split()
+ONE_STEP = "--epochs 0.001".split()
+FIRST_STEP = """
+import os, runpy, sys
+del sys.argv[0]
+sys.path[:0] = [os.path.dirname(sys.argv[0])]
+import _env
+from cvae.progress import Progress
+Progress.advance = lambda *_: os._exit({})
+runpy.run_path(sys.argv[0], run_name="__main__")
+""".format(STEPPED)
+
+
+def main():
+    """Measure, print the table, write the JSON."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument(
+        "--repeats", type=options.whole(1, 1000), default=7, metavar="N", help="of each"
+    )
+    options.add_mnist_dir(parser)
+    parser.add_argument(
+        "--output",
+        type=options.path,
+        default=Path(__file__).with_suffix(".json"),
+        metavar="JSON",
+        help="where the figures go",
+    )
+    arguments = parser.parse_args()
+    files.check_place(arguments.output.parent)
+    if arguments.mnist_dir:
+        os.environ["MNIST_DIR"] = str(arguments.mnist_dir)
+    mnist.fetch()  # missing is said here, and downloading it is no start-up
+    with tempfile.TemporaryDirectory() as folder:
+        found = _measure(_rows(Path(folder)), arguments.repeats)
+    results = _summary(found)
+    print(_table(results))
+    files.write_json(arguments.output, results)
+
+
+def _rows(folder):
+    """What is timed, by name: the function that runs it once."""
+    _script("train.py", "--run", folder / "tiny", *TINY)
+
+    def sample(run):
+        _script("sample.py", "--run", run, "--output", folder / "grid.png")
+
+    def first_step():
+        scratch = Path(tempfile.mkdtemp(dir=str(folder))) / "run"
+        script = [SCRIPTS / "train.py", "--run", scratch, *ONE_STEP]
+        _run(["-c", FIRST_STEP, *script], STEPPED)
+
+    return {
+        IMPORT: lambda: _run(["-c", IMPORT], 0),
+        "sample.py, tiny run": lambda: sample(folder / "tiny"),
+        "sample.py, pretrained run": lambda: sample(PRETRAINED),
+        "train.py to its first step": first_step,
+    }
+
+
+def _script(name, *args):
+    _run([SCRIPTS / name, *args], 0)
+
+
+def _run(args, status):
+    """Run this Python with `args` in a process of its own, to its exit `status`."""
+    done = subprocess.run(
+        [sys.executable, *map(str, args)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    if done.returncode != status:
+        said = done.stderr.strip().splitlines() or ["no word of why"]
+        raise CvaeError("a process ended with {}: {}".format(done.returncode, said[-1]))
+
+
+def _measure(rows, repeats):
+    """Seconds of each row: `[repeats, 2]`, by wall and CPU time."""
+    found = {name: [] for name in rows}
+    for repeat in range(repeats + 1):
+        for name, run in rows.items():
+            wall, cpu = time.time(), _cpu_seconds()
+            run()
+            seconds = [time.time() - wall, _cpu_seconds() - cpu]
+            if repeat:  # the first warms up
+                found[name].append(seconds)
+    return {name: np.array(seconds) for name, seconds in found.items()}
+
+
+def _cpu_seconds():
+    """CPU time of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _summary(found):
+    from cvae import stack  # TensorFlow, for its version alone
+
+    rows = [
+        {
+            "name": name,
+            "seconds": _spread(seconds[:, 0]),
+            "ratio": _spread(seconds[:, 0] / found[IMPORT][:, 0]),
+            "ratio_of_cpu_time": _spread(seconds[:, 1] / found[IMPORT][:, 1]),
+        }
+        for name, seconds in found.items()
+    ]
+    return {
+        "tensorflow": stack.VERSION,
+        "cores": threads.cores(),
+        "load": os.getloadavg()[0],
+        "repeats": len(found[IMPORT]),
+        "target": TARGET,
+        "rows": rows,
+    }
+
+
+def _spread(values):
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+def _table(results):
+    title = (
+        "TensorFlow {tensorflow}, {repeats} repeats on {cores} cores, load {load:.1f}; "
+        "median (quartiles); the target is a ratio of {target:g}"
+    )
+    line = "| {:26} | {:>16} | {:>16} | {:>17} |"
+    lines = [title.format(**results), ""]
+    lines.append(line.format("", "seconds", "ratio", "ratio of CPU time"))
+    lines.append("|" + " --- |" * 4)
+    cell = "{median:.2f} ({low:.2f}-{high:.2f})"
+    for row in results["rows"]:
+        figures = [row[key] for key in ("seconds", "ratio", "ratio_of_cpu_time")]
+        lines.append(line.format(row["name"], *(cell.format(**f) for f in figures)))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,234 @@
+"""Training steps of this package beside those of other frameworks, same run.
+
+    python benchmarks/throughput.py
+    python benchmarks/throughput.py --batch-sizes 128,500 --repeats 9
+
+Same nets (784+10 -> 500 -> 500 -> 2 x 40, 10+40 -> 500 -> 500 -> 784, ReLU), same work
+in a step, from the shuffled images and the draw of their bits to Adam; ours also keeps
+the weights' moving average. What each peer is, its file in `peers/` says. Each row is a
+process of its own, which has loaded its data, compiled and warmed up before anything is
+measured. Rows take turns of a second or two in each repeat, so that whatever else the
+machine does falls on all of them; the others wait meanwhile, and the CPU time that they
+spend on it is in the JSON. Ratios are those of turns in the same repeat.
+
+The last rows are the machine's: the matrix products of a step with nothing around them,
+and [2048, 2048] x [2048, 2048], as the images/s of a step's products at its rate.
+"""
+
+import _paths  # noqa: F401  (first: where the package is)
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from peers import BLOCK, driver, layers, recipe, throughput_chart
+
+from cvae import cli, files, mnist, options
+from cvae.errors import CvaeError
+
+TURN = 1.5  # seconds
+IMAGES = 60000  # of MNIST: no batch is larger
+
+
+class Row(NamedTuple):
+    """What the table calls it, the environment it needs, the peer in it."""
+
+    name: str
+    python: str
+    peer: str
+
+
+OURS, OURS_TODAY = "this trainer, TensorFlow 1.15", "this trainer, today's TensorFlow"
+ROWS = (
+    Row(OURS, "1.15", "ours"),
+    Row(OURS_TODAY, "current", "ours"),
+    Row("the tutorial's way, TensorFlow 1.15", "1.15", "tutorial"),
+    Row("the same on upstream's ZhuSuan", "1.15", "tutorial-upstream"),
+    Row("the tutorial's way, today's TensorFlow", "current", "tutorial"),
+    Row("PyTorch, eager", "peers", "pytorch"),
+    Row("PyTorch, compiled", "peers", "pytorch-compiled"),
+    Row("PyTorch, eager, oneDNN tensors", "peers", "pytorch-onednn"),
+    Row("JAX, a step a call", "peers", "jax"),
+    Row("JAX, 16 steps a call", "peers", "jax-scan"),
+    Row("products alone, TensorFlow 1.15", "1.15", "products"),
+    Row("products alone, today's TensorFlow", "current", "products"),
+    Row("a large product, TensorFlow 1.15", "1.15", "big-product"),
+    Row("a large product, today's TensorFlow", "current", "big-product"),
+)
+BEST = "the better of PyTorch, eager and compiled"
+OF_BEST = ("PyTorch, eager", "PyTorch, compiled")
+
+
+def main():
+    """Measure, print the tables, write JSON and chart."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument(
+        "--batch-sizes",
+        type=options.int_list,
+        default=(128, 500),
+        metavar="N,N",
+        help="images in a step, a table each",
+    )
+    parser.add_argument(
+        "--repeats", type=options.whole(1, 1000), default=7, metavar="N", help="of each"
+    )
+    driver.add_peers(parser)
+    options.add_mnist_dir(parser)
+    parser.add_argument(
+        "--output",
+        type=options.path,
+        default=Path(__file__).with_suffix(".json"),
+        metavar="JSON",
+        help="where the figures go; the chart goes beside it, as .png",
+    )
+    arguments = parser.parse_args()
+    for size in arguments.batch_sizes:
+        if not 1 <= size <= IMAGES:
+            raise CvaeError(
+                "batches have 1 to {:,} images, not {}".format(IMAGES, size)
+            )
+    files.check_place(arguments.output.parent)
+    mnist.fetch(arguments.mnist_dir)  # missing is said here
+    pythons = driver.pythons(arguments.peers)
+    results = dict(driver.machine(), repeats=arguments.repeats, batches=[])
+    for size in arguments.batch_sizes:
+        rows = _measure(size, pythons, arguments)
+        results["batches"].append(summary(size, rows))
+    print(table(results))
+    files.write_json(arguments.output, results)
+    throughput_chart.draw(arguments.output.with_suffix(".png"), results)
+
+
+def _measure(batch_size, pythons, arguments):
+    """Of each row: its steps a second `[repeats]`, or the reason why there are none."""
+    config, rows = recipe(batch_size), {}
+    with contextlib.ExitStack() as stack:
+        for row in ROWS:
+            _tell("batch {}: {}".format(batch_size, row.name))
+            python, place = pythons[row.python], arguments.mnist_dir
+            try:
+                worker = stack.enter_context(
+                    driver.worker(python, row.peer, config, place)
+                )
+                pace = worker.run(BLOCK)["seconds"] / BLOCK
+            except driver.NotMeasured as reason:
+                rows[row.name] = {"not_measured": str(reason)}
+            else:
+                steps = BLOCK * max(1, round(TURN / pace / BLOCK))
+                rows[row.name] = dict(
+                    worker.ready, worker=worker, steps=steps, paces=[]
+                )
+        for repeat in range(arguments.repeats):
+            _tell("batch {}: repeat {}".format(batch_size, repeat + 1))
+            for row in rows.values():
+                _take_turn(row)
+    return rows
+
+
+def _take_turn(row):
+    """Run a row's steps; one that fails is no longer measured."""
+    if "not_measured" in row:
+        return
+    try:
+        answer = row["worker"].run(row["steps"])
+    except driver.NotMeasured as reason:
+        row["not_measured"] = str(reason)
+    else:
+        row["paces"].append(row["steps"] / answer["seconds"])
+        row["bound"], row["waiting"] = answer["bound"], answer["waiting"]
+
+
+def _tell(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def summary(batch_size, rows):
+    """One batch size's figures, from what `_measure` found."""
+    step = flop(batch_size)
+    rates = {}
+    for name, row in rows.items():
+        if "not_measured" not in row:
+            images = batch_size * np.array(row["paces"])
+            rates[name] = images * ((row["flop"] or step) / step)
+    found = [_row(name, row, rates, batch_size) for name, row in rows.items()]
+    better = [rates[name] for name in OF_BEST if name in rates]
+    best = {"name": BEST}
+    if better:
+        best.update(_ratios(np.max(better, 0), rates))
+    return {"batch_size": batch_size, "flop_a_step": step, "rows": found, "best": best}
+
+
+def _row(name, row, rates, batch_size):
+    if "not_measured" in row:
+        return {"name": name, "not_measured": row["not_measured"]}
+    result = {
+        "name": name,
+        "versions": row["versions"],
+        "images_per_second": _spread(rates[name]),
+        "milliseconds_a_step": 1e3 * batch_size / float(np.median(rates[name])),
+        "cores_while_waiting": row["waiting"][0] / row["waiting"][1],
+    }
+    if row["flop"]:
+        result["gflops"] = _spread(np.array(row["paces"]) * row["flop"] / 1e9)
+    else:
+        result["last_bound"] = row["bound"]
+    return dict(result, **_ratios(rates[name], rates))
+
+
+def _ratios(rate, rates):
+    """How many times as fast as `rate` this trainer is, on each of its stacks."""
+    ours = {"ours": OURS, "ours_today": OURS_TODAY}
+    return {k: _spread(rates[name] / rate) for k, name in ours.items() if name in rates}
+
+
+def flop(batch_size):
+    """Operations of a step's products; no gradient is due of the encoder's input."""
+    weights = [n_in * n_out for _, (n_in, n_out) in layers(recipe(batch_size))]
+    return 2 * batch_size * (3 * sum(weights) - weights[0])
+
+
+def _spread(values):
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+def table(results):
+    """What is printed: a table for each batch size, in Markdown."""
+    title = "{repeats} repeats on {cores} cores of {cpu}, load {load:.1f} before; "
+    lines = [title.format(**results) + "median (quartiles)"]
+    for batch in results["batches"]:
+        head = "batch {batch_size}".format(**batch)
+        cells = [head, "images/s", "ms a step", "ours / it", "today's ours / it", "on"]
+        lines += ["", _line(cells), "|" + " --- |" * len(cells)]
+        lines += [_line(_cells(row)) for row in batch["rows"]]
+        best = batch["best"]
+        lines.append(_line([best["name"], "", "", *_ratio_cells(best), ""]))
+        rate = [row["gflops"]["median"] for row in batch["rows"] if "gflops" in row]
+        if rate:
+            text = "\nOf {:.2f} GFLOP a step, alone at most {:.0f} GFLOP/s."
+            lines.append(text.format(batch["flop_a_step"] / 1e9, max(rate)))
+    return "\n".join(lines)
+
+
+def _cells(row):
+    if "not_measured" in row:
+        reason = "not measured: " + row["not_measured"]
+        return [row["name"], reason, "", "", "", ""]
+    rate = "{median:,.0f} ({low:,.0f}-{high:,.0f})".format(**row["images_per_second"])
+    step = "{:.1f}".format(row["milliseconds_a_step"])
+    return [row["name"], rate, step, *_ratio_cells(row), ", ".join(row["versions"])]
+
+
+def _ratio_cells(row):
+    form = "{median:.2f} ({low:.2f}-{high:.2f})"
+    return [form.format(**row[k]) if k in row else "" for k in ("ours", "ours_today")]
+
+
+def _line(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -1,0 +1,221 @@
+"""Bound on the test images against seconds of training, this trainer beside others.
+
+    python benchmarks/time_to_bound.py
+    python benchmarks/time_to_bound.py --minutes 5
+
+Three trainings, one after the other, as each needs the machine alone:
+
+- this trainer with its default preset, on the TensorFlow that runs this script. Its
+  rate falls as in the full plan of 80 epochs, which --minutes cuts off, not bends;
+- the tutorial's way (`peers/tutorial.py`) with its own recipe: nets of 500 and 500
+  ReLU, batches of 128, Adam at 1e-3 throughout; on the same TensorFlow;
+- PyTorch, compiled, with the tutorial's recipe.
+
+The same code evaluates all three, `cvae.inference.Model`: the 10,000 test images with
+their fixed bits, one sample of z each, from the same random numbers; ours with its
+averaged weights, as the package does. Seconds are those of training alone: loading,
+compiling and the first 16 steps do not count ("before" has them), nor do evaluations.
+They come every second, later whenever training has lasted a twentieth longer; so a time
+to a bound, that of the first evaluation there, is late by no more than that.
+"""
+
+import _paths  # noqa: F401  (first: where the package is)
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+from peers import BLOCK, bound_chart, driver, recipe
+
+from cvae import cli, config, files, mnist, options, schedule
+from cvae.errors import shown
+from cvae.inference import Model
+
+LEVELS = (-100.0, -95.0, -92.0, -90.0)  # nats
+EVERY, GROWTH = 1.0, 0.05  # seconds of training between evaluations; or this share
+
+
+class Row(NamedTuple):
+    """What the table calls it, its environment (None: this one), peer and recipe."""
+
+    name: str
+    python: Optional[str]
+    peer: str
+    config: config.Config
+
+
+OURS = "this trainer"
+ROWS = (
+    Row(OURS, None, "ours", config.preset("default")),
+    Row("the tutorial's way", None, "tutorial", recipe(128)),
+    Row("PyTorch, compiled", "peers", "pytorch-compiled", recipe(128)),
+)
+
+
+def main():
+    """Train, print the table, write JSON and chart."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument(
+        "--minutes", type=_minutes, default=10.0, help="of training, each at most"
+    )
+    driver.add_peers(parser)
+    options.add_mnist_dir(parser)
+    parser.add_argument(
+        "--output",
+        type=options.path,
+        default=Path(__file__).with_suffix(".json"),
+        metavar="JSON",
+        help="where the figures go; the chart goes beside it, as .png",
+    )
+    arguments = parser.parse_args()
+    files.check_place(arguments.output.parent)
+    dataset = mnist.load("mnist", arguments.mnist_dir)
+    pythons = driver.pythons(arguments.peers)
+    pythons[None] = sys.executable
+    results = dict(driver.machine(), minutes=arguments.minutes, rows=[])
+    for row in ROWS:
+        found = {"name": row.name}
+        try:
+            found.update(_train(row, pythons[row.python], dataset, arguments))
+        except driver.NotMeasured as reason:
+            found["not_measured"] = str(reason)
+        results["rows"].append(found)
+    add_times(results)
+    print(table(results))
+    files.write_json(arguments.output, results)
+    bound_chart.draw(arguments.output.with_suffix(".png"), results)
+
+
+def _minutes(text):
+    """Argparse type: minutes above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= 1e6:
+        message = "{} is no number of minutes above 0".format(shown(text))
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def _train(row, python, dataset, arguments):
+    """The points of one training's curve, and what it was."""
+    settings, limit = row.config, 60.0 * arguments.minutes
+    end = schedule.full_plan(settings, len(dataset.train.images)).end
+    with contextlib.ExitStack() as stack:
+        worker = stack.enter_context(
+            driver.worker(python, row.peer, settings, arguments.mnist_dir)
+        )
+        bound = stack.enter_context(_evaluation(worker, settings, dataset.test))
+        points = []
+        for step, seconds in _stretches(worker, end, limit):
+            points.append({"seconds": seconds, "step": step, "bound": bound()})
+            text = "{}: {seconds:.1f} s, step {step:,}, bound {bound:.2f}"
+            print(text.format(row.name, **points[-1]), file=sys.stderr, flush=True)
+    return {
+        "versions": worker.ready["versions"],
+        "seconds_before": worker.ready["ready"],
+        "planned_steps": end,
+        "settings": settings.to_dict(),
+        "points": points,
+    }
+
+
+def _stretches(worker, end, limit):
+    """Train to step `end`, or for `limit` seconds: (step, seconds) of each evaluation.
+
+    The worker has taken `BLOCK` steps already.
+    """
+    step, seconds, pace = BLOCK, 0.0, None
+    while step < end and seconds < limit:
+        due = min(limit, seconds + max(EVERY, GROWTH * seconds))
+        while step < end and seconds < due:
+            blocks = max(1, round((due - seconds) / pace)) if pace else 1
+            blocks = min(blocks, -(-(end - step) // BLOCK))
+            taken = worker.run(BLOCK * blocks)["seconds"]
+            pace = taken / blocks
+            step, seconds = step + BLOCK * blocks, seconds + taken
+        yield step, seconds
+
+
+@contextlib.contextmanager
+def _evaluation(worker, settings, test):
+    """Yield a function that returns the bound on the test images, in nats."""
+    bits = mnist.binarize(test.images)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "weights.npz")
+
+        def weights():
+            worker.save(path)
+            with np.load(path) as arrays:
+                return dict(arrays)
+
+        with Model(settings, weights()) as model:
+
+            def bound():
+                model.load(weights())
+                return float(model.bound(bits, test.labels).total.mean())
+
+            yield bound
+
+
+def add_times(results):
+    """Add to each row its seconds to each of `LEVELS`, None where it did not get there.
+
+    And how many times as many as this trainer's they are.
+    """
+    for row in results["rows"]:
+        reached = {}
+        for level in LEVELS:
+            there = [p["seconds"] for p in row.get("points", ()) if p["bound"] >= level]
+            reached["{:g}".format(level)] = there[0] if there else None
+        row["seconds_to"] = reached
+    ours = results["rows"][0]["seconds_to"]
+    for row in results["rows"]:
+        row["times_ours"] = {
+            level: seconds / ours[level] if seconds and ours[level] else None
+            for level, seconds in row["seconds_to"].items()
+        }
+
+
+def table(results):
+    """What is printed: the seconds to each of `LEVELS`, in Markdown."""
+    title = (
+        "At most {minutes:g} minutes of training each, {cores} cores of {cpu}, load "
+    )
+    lines = [(title + "{load:.1f} before; seconds").format(**results), ""]
+    levels = ["{:g} nats".format(level) for level in LEVELS]
+    lines.append(_line(["", *levels, "last bound", "after", "before", "on"]))
+    lines.append("|" + " --- |" * (len(LEVELS) + 5))
+    lines += [_line(_cells(row)) for row in results["rows"]]
+    return "\n".join(lines)
+
+
+def _cells(row):
+    if "not_measured" in row:
+        reason = "not measured: " + row["not_measured"]
+        return [row["name"], reason] + [""] * (len(LEVELS) + 3)
+    last = row["points"][-1]
+    cells = [row["name"]]
+    for level, seconds in row["seconds_to"].items():
+        ratio = row["times_ours"][level]
+        text = "not in {:.1f} minutes".format(last["seconds"] / 60.0)
+        if seconds is not None:
+            text = "{:.0f}".format(seconds)
+            if ratio and row["name"] != OURS:
+                text += " ({:.1f} x ours)".format(ratio)
+        cells.append(text)
+    cells += ["{bound:.2f}".format(**last), "{seconds:.0f}".format(**last)]
+    return cells + ["{:.0f}".format(row["seconds_before"]), ", ".join(row["versions"])]
+
+
+def _line(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    cli.run_main(main)
