@@ -81,7 +81,7 @@ def set_up(venv, extras=(), python=None, stack=None):
     Raises:
         SetupError: no interpreter, a failed installation, a `venv` that is not ours.
     """
-    stacks = _stacks(stack)
+    stacks = _stacks(stack, venv)
     wanted = _named(python, stacks) if python else None
     locks = [_lock_of_extra(name) for name in extras]
     if not _why_anew(venv, wanted, stacks) and not _not_installed(venv, locks):
@@ -169,10 +169,11 @@ def _lock_of_extra(name):
 # Making it ------------------------------------------------------------------------
 
 
-def _stacks(name):
-    """The stacks to choose from."""
+def _stacks(name, venv):
+    """The stacks to choose from, in order: what `venv` has or had goes first."""
     if name is None:
-        return STACKS
+        before = (read_stamp(venv) or {}).get("locks", {})
+        return tuple(sorted(STACKS, key=lambda s: LOCKS[s.name] not in before))
     known = [stack for stack in STACKS if stack.name == name]
     if not known:
         names = " or ".join(stack.name for stack in STACKS)
@@ -245,10 +246,12 @@ def _why(stack, wanted, stacks):
         return "STACK={} asks for it".format(stack.name)
     if wanted:
         return "PYTHON={executable} is {version}".format(**wanted)
-    if stack is stacks[0]:
+    if stack is STACKS[0]:
         return "there is a Python {} for it, and the homework asks for it".format(
             " or ".join(stack.versions)
         )
+    if stack is stacks[0]:
+        return "it was there before"
     return "{} needs {}, and there is none".format(stacks[0].title, stacks[0].needs)
 
 

@@ -184,6 +184,18 @@ def test_stack_chooses_and_is_kept_until_another_is_named(machine):
     assert (machine.chosen(), machine.lock()) == (old, "requirements.txt")
 
 
+def test_a_changed_lock_leaves_the_stack_as_it_was(machine):
+    fake_python(machine.path / "python3.7")
+    new = fake_python(machine.path / "python3.12", "3.12.1")
+    machine.set_up(STACK="current")
+    with (machine.checkout / "requirements-current.txt").open("a") as lock:
+        lock.write("# changed\n")
+    _, out, _ = machine.set_up()
+    assert "requirements-current.txt has changed" in out
+    assert "because it was there before" in out
+    assert (machine.chosen(), machine.lock()) == (new, "requirements-current.txt")
+
+
 @pytest.mark.parametrize(
     "stack, version", [("1.15", "3.12.1"), ("current", "3.7.16"), ("current", "3.14.0")]
 )
