@@ -152,6 +152,7 @@ def run_main(main, script, arguments, monkeypatch):
         patch.setattr(sys, "stderr", err)
         patch.setattr(sys, "stdout", io.StringIO())
         patch.setattr("signal.signal", lambda *unused: None)
+        patch.setattr(os, "_exit", sys.exit)
         try:
             status = main()
         except SystemExit as stop:
