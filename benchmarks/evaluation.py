@@ -11,18 +11,17 @@ repeat's matrix product. CPU time, of all threads, hardly feels a busy machine.
 
 import _paths  # noqa: F401  (first: where the package is)
 
-import argparse
 import contextlib
-import logging
 import os
 import time
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import shared
 import tensorflow.compat.v1 as tf
+from peers import layers
 
-from cvae import files, inference, threads
+from cvae import cli, files, inference, threads
 from cvae.config import Config
 from cvae.inference import Model
 from cvae.mnist import Split
@@ -31,6 +30,7 @@ from cvae.trainer import Trainer
 ROWS, UNITS = 5000, 800  # of the plain product: [5000, 800] x [800, 800]
 PRODUCTS = 15  # a repeat
 IMAGES, PARTICLES = 40, 1000  # a repeat
+PRODUCT = "matrix product"
 
 # What the evaluation does, and the same without one idea each.
 VARIANTS = {
@@ -45,15 +45,11 @@ VARIANTS = {
 
 def main():
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=7, help="of each row (7)")
-    parser.add_argument(
-        "--output",
-        default=Path(__file__).with_suffix(".json"),
-        help="of the figures (evaluation.json beside this file)",
-    )
+    parser = cli.Parser(__doc__)
+    shared.add_repeats(parser, 7)
+    shared.add_output(parser, __file__)
     arguments = parser.parse_args()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    files.check_place(arguments.output.parent)
     config = Config()
     random = np.random.RandomState(0)
     bits = (random.random_sample((IMAGES, config.x_dim)) < 0.13).astype(np.uint8)
@@ -65,38 +61,28 @@ def main():
         model.log_likelihood(bits, labels, PARTICLES)
 
     with contextlib.ExitStack() as stack:
-        work = {"matrix product": (stack.enter_context(_product()), _product_flop())}
+        work = {PRODUCT: stack.enter_context(_product())}
         for name, patches in VARIANTS.items():
             model = stack.enter_context(_patched(patches, Model, config, weights))
-            run = _later(_patched, patches, importance_sampling, model)
-            work[name] = (run, IMAGES * PARTICLES * _decoder_flop(config))
-        rates = _measure(work, arguments.repeats)
+            work[name] = _later(_patched, patches, importance_sampling, model)
+        found = shared.take_turns(work, arguments.repeats, time.process_time)
+    flop = dict.fromkeys(found, IMAGES * PARTICLES * _decoder_flop(config))
+    flop[PRODUCT] = _product_flop()
+    rates = {name: flop[name] / seconds / 1e9 for name, seconds in found.items()}
     results = _summary(rates)
     print(_table(results))
     files.write_json(arguments.output, results)
 
 
-def _measure(work, repeats):
-    """Billions of operations a second of each: `[repeats, 2]`, by wall and CPU time."""
-    rates = {name: [] for name in work}
-    for repeat in range(repeats + 1):
-        for name, (run, flop) in work.items():
-            wall, cpu = time.time(), time.process_time()
-            run()
-            seconds = np.array([time.time() - wall, time.process_time() - cpu])
-            if repeat:  # the first warms up
-                rates[name].append(flop / seconds / 1e9)
-    return {name: np.array(found) for name, found in rates.items()}
-
-
 def _summary(rates):
-    product = rates["matrix product"]
+    """Figures of billions of operations a second, `[repeats, 2]`: by wall, CPU time."""
+    product = rates[PRODUCT]
     rows = [
         {
             "name": name,
-            "gflops": _spread(found[:, 0]),
-            "share": _spread(found[:, 0] / product[:, 0]),
-            "share_of_cpu_time": _spread(found[:, 1] / product[:, 1]),
+            "gflops": shared.spread(found[:, 0]),
+            "share": shared.spread(found[:, 0] / product[:, 0]),
+            "share_of_cpu_time": shared.spread(found[:, 1] / product[:, 1]),
         }
         for name, found in rates.items()
     ]
@@ -108,11 +94,6 @@ def _summary(rates):
         "particles": PARTICLES,
         "rows": rows,
     }
-
-
-def _spread(values):
-    low, median, high = np.percentile(values, [25, 50, 75])
-    return {"median": float(median), "low": float(low), "high": float(high)}
 
 
 def _table(results):
@@ -149,8 +130,9 @@ def _product_flop():
 
 def _decoder_flop(config):
     """Of one particle: a multiplication and an addition for each weight."""
-    sizes = (config.n_classes + config.z_dim, *config.hidden[::-1], config.x_dim)
-    return 2 * sum(n_in * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+    return 2 * sum(
+        n_in * n_out for name, (n_in, n_out) in layers(config) if "gen/" in name
+    )
 
 
 def _patched(patches, call, *args):
@@ -165,4 +147,4 @@ def _later(call, *args):
 
 
 if __name__ == "__main__":
-    main()
+    cli.run_main(main)

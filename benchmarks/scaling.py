@@ -29,12 +29,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple, Sequence
 
 import numpy as np
 import scaling_chart
 import scaling_point
+import shared
 from scaling_point import Point
 
 from cvae import cli, files, mnist, options, threads
@@ -81,18 +81,10 @@ AXES = (
 def main():
     """Measure, print the tables, write JSON and chart."""
     parser = cli.Parser(__doc__)
-    parser.add_argument(
-        "--repeats", type=options.whole(1, 100), default=2, metavar="N", help="of each"
-    )
+    shared.add_repeats(parser, 2, most=100)
     parser.add_argument("--quick", action="store_true", help="once, and a few points")
     options.add_mnist_dir(parser)
-    parser.add_argument(
-        "--output",
-        type=options.path,
-        default=Path(__file__).with_suffix(".json"),
-        metavar="JSON",
-        help="where the figures go; the chart goes beside it, as PNG",
-    )
+    shared.add_output_with_chart(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
     if arguments.mnist_dir:
@@ -184,17 +176,17 @@ def _work(axis, point):
 
 def _row(value, point, repeats):
     seconds = np.concatenate([one["seconds_per_image"] for one in repeats])
-    low, median, high = np.percentile(seconds, [25, 50, 75])
+    times = shared.spread(seconds)
     imported, peak = (
         int(np.median([one[key] for one in repeats]))
         for key in ("imported_bytes", "peak_bytes")
     )
     return {
         "value": value,
-        "seconds_per_image": {"median": median, "low": low, "high": high},
+        "seconds_per_image": times,
         "calls": len(seconds),
         "flop_per_image": point.flop_per_image(),
-        "gflops": point.flop_per_image() / median / 1e9,
+        "gflops": point.flop_per_image() / times["median"] / 1e9,
         "peak_bytes": peak,
         "own_bytes": peak - imported,
         "needed_bytes": point.needed_bytes(),

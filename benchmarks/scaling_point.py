@@ -15,6 +15,7 @@ import time
 from typing import NamedTuple
 
 import numpy as np
+from peers import layers, step_flop
 
 from cvae import mnist, schedule
 from cvae.config import Config
@@ -43,13 +44,8 @@ class Point(NamedTuple):
         )
 
     def flop_per_image(self):
-        """Count the operations in the matrix products of a step, an image.
-
-        A multiplication and an addition for each weight forwards, for its gradient, and
-        for that of what the layer reads, which the encoder's first layer does without.
-        """
-        encoder, decoder = map(_products, self._layers())
-        return 6 * sum(encoder) - 2 * encoder[0] + 6 * sum(decoder) * self.particles
+        """Count the operations in the matrix products of a step, an image."""
+        return step_flop(self.config()) // self.batch_size
 
     def needed_bytes(self):
         """Count what must be there at once.
@@ -57,17 +53,16 @@ class Point(NamedTuple):
         Four numbers a weight (itself, its average, Adam's two moments), the values of
         all layers for a step, the images and their labels.
         """
-        encoder, decoder = self._layers()
-        weights = sum(_products(encoder) + _products(decoder))
-        values = self.batch_size * (sum(encoder) + sum(decoder) * self.particles)
-        return 4 * 4 * weights + 4 * values + (Config().x_dim + 1) * self.images
-
-    def _layers(self):
-        """The sizes of the values in encoder and decoder, first to last."""
         config = self.config()
-        encoder = (config.x_dim + config.n_classes, *config.hidden, 2 * config.z_dim)
-        decoder = (config.n_classes + config.z_dim, *config.hidden, config.x_dim)
-        return encoder, decoder
+        sizes = [size for _, size in layers(config)]
+        weights = sum(n_in * n_out for n_in, n_out in sizes)
+        half = len(sizes) // 2
+        encoder, decoder = (
+            part[0][0] + sum(n_out for _, n_out in part)
+            for part in (sizes[:half], sizes[half:])
+        )
+        values = self.batch_size * (encoder + decoder * self.particles)
+        return 4 * 4 * weights + 4 * values + (Config().x_dim + 1) * self.images
 
 
 def measure(point, seconds):
@@ -129,10 +124,6 @@ def moved(split, n):
         part = framed[:, down : down + side, right : right + side]
         images[start : start + len(part)] = part.reshape(len(part), -1)
     return Split(images, np.resize(split.labels, n))
-
-
-def _products(sizes):
-    return [n_in * n_out for n_in, n_out in zip(sizes, sizes[1:])]
 
 
 def _peak_bytes():

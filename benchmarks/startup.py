@@ -20,10 +20,9 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import numpy as np
+import shared
 
 from cvae import cli, files, mnist, options, threads
 from cvae.errors import CvaeError
@@ -50,24 +49,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def main():
     """Measure, print the table, write the JSON."""
     parser = cli.Parser(__doc__)
-    parser.add_argument(
-        "--repeats", type=options.whole(1, 1000), default=7, metavar="N", help="of each"
-    )
+    shared.add_repeats(parser, 7)
     options.add_mnist_dir(parser)
-    parser.add_argument(
-        "--output",
-        type=options.path,
-        default=Path(__file__).with_suffix(".json"),
-        metavar="JSON",
-        help="where the figures go",
-    )
+    shared.add_output(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
     if arguments.mnist_dir:
         os.environ["MNIST_DIR"] = str(arguments.mnist_dir)
     mnist.fetch()  # missing is said here, and downloading it is no start-up
     with tempfile.TemporaryDirectory() as folder:
-        found = _measure(_rows(Path(folder)), arguments.repeats)
+        found = shared.take_turns(_rows(Path(folder)), arguments.repeats, _cpu_seconds)
     results = _summary(found)
     print(_table(results))
     files.write_json(arguments.output, results)
@@ -110,19 +101,6 @@ def _run(args, status):
         raise CvaeError("a process ended with {}: {}".format(done.returncode, said[-1]))
 
 
-def _measure(rows, repeats):
-    """Seconds of each row: `[repeats, 2]`, by wall and CPU time."""
-    found = {name: [] for name in rows}
-    for repeat in range(repeats + 1):
-        for name, run in rows.items():
-            wall, cpu = time.time(), _cpu_seconds()
-            run()
-            seconds = [time.time() - wall, _cpu_seconds() - cpu]
-            if repeat:  # the first warms up
-                found[name].append(seconds)
-    return {name: np.array(seconds) for name, seconds in found.items()}
-
-
 def _cpu_seconds():
     """CPU time of all processes that were waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -135,9 +113,9 @@ def _summary(found):
     rows = [
         {
             "name": name,
-            "seconds": _spread(seconds[:, 0]),
-            "ratio": _spread(seconds[:, 0] / found[IMPORT][:, 0]),
-            "ratio_of_cpu_time": _spread(seconds[:, 1] / found[IMPORT][:, 1]),
+            "seconds": shared.spread(seconds[:, 0]),
+            "ratio": shared.spread(seconds[:, 0] / found[IMPORT][:, 0]),
+            "ratio_of_cpu_time": shared.spread(seconds[:, 1] / found[IMPORT][:, 1]),
         }
         for name, seconds in found.items()
     ]
@@ -149,11 +127,6 @@ def _summary(found):
         "target": TARGET,
         "rows": rows,
     }
-
-
-def _spread(values):
-    low, median, high = np.percentile(values, [25, 50, 75])
-    return {"median": float(median), "low": float(low), "high": float(high)}
 
 
 def _table(results):

@@ -19,11 +19,11 @@ import _paths  # noqa: F401  (first: where the package is)
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from peers import BLOCK, driver, layers, recipe, throughput_chart
+import shared
+from peers import BLOCK, driver, recipe, step_flop, throughput_chart
 
 from cvae import cli, files, mnist, options
 from cvae.errors import CvaeError
@@ -71,18 +71,10 @@ def main():
         metavar="N,N",
         help="images in a step, a table each",
     )
-    parser.add_argument(
-        "--repeats", type=options.whole(1, 1000), default=7, metavar="N", help="of each"
-    )
+    shared.add_repeats(parser, 7)
     driver.add_peers(parser)
     options.add_mnist_dir(parser)
-    parser.add_argument(
-        "--output",
-        type=options.path,
-        default=Path(__file__).with_suffix(".json"),
-        metavar="JSON",
-        help="where the figures go; the chart goes beside it, as .png",
-    )
+    shared.add_output_with_chart(parser, __file__)
     arguments = parser.parse_args()
     for size in arguments.batch_sizes:
         if not 1 <= size <= IMAGES:
@@ -166,12 +158,12 @@ def _row(name, row, rates, batch_size):
     result = {
         "name": name,
         "versions": row["versions"],
-        "images_per_second": _spread(rates[name]),
+        "images_per_second": shared.spread(rates[name]),
         "milliseconds_a_step": 1e3 * batch_size / float(np.median(rates[name])),
         "cores_while_waiting": row["waiting"][0] / row["waiting"][1],
     }
     if row["flop"]:
-        result["gflops"] = _spread(np.array(row["paces"]) * row["flop"] / 1e9)
+        result["gflops"] = shared.spread(np.array(row["paces"]) * row["flop"] / 1e9)
     else:
         result["last_bound"] = row["bound"]
     return dict(result, **_ratios(rates[name], rates))
@@ -180,18 +172,13 @@ def _row(name, row, rates, batch_size):
 def _ratios(rate, rates):
     """How many times as fast as `rate` this trainer is, on each of its stacks."""
     ours = {"ours": OURS, "ours_today": OURS_TODAY}
-    return {k: _spread(rates[name] / rate) for k, name in ours.items() if name in rates}
+    found = {key: rates[name] for key, name in ours.items() if name in rates}
+    return {key: shared.spread(own / rate) for key, own in found.items()}
 
 
 def flop(batch_size):
-    """Operations of a step's products; no gradient is due of the encoder's input."""
-    weights = [n_in * n_out for _, (n_in, n_out) in layers(recipe(batch_size))]
-    return 2 * batch_size * (3 * sum(weights) - weights[0])
-
-
-def _spread(values):
-    low, median, high = np.percentile(values, [25, 50, 75])
-    return {"median": float(median), "low": float(low), "high": float(high)}
+    """Operations of a step's products."""
+    return step_flop(recipe(batch_size))
 
 
 def table(results):
@@ -201,10 +188,10 @@ def table(results):
     for batch in results["batches"]:
         head = "batch {batch_size}".format(**batch)
         cells = [head, "images/s", "ms a step", "ours / it", "today's ours / it", "on"]
-        lines += ["", _line(cells), "|" + " --- |" * len(cells)]
-        lines += [_line(_cells(row)) for row in batch["rows"]]
+        lines += ["", shared.line(cells), "|" + " --- |" * len(cells)]
+        lines += [shared.line(_cells(row)) for row in batch["rows"]]
         best = batch["best"]
-        lines.append(_line([best["name"], "", "", *_ratio_cells(best), ""]))
+        lines.append(shared.line([best["name"], "", "", *_ratio_cells(best), ""]))
         rate = [row["gflops"]["median"] for row in batch["rows"] if "gflops" in row]
         if rate:
             text = "\nOf {:.2f} GFLOP a step, alone at most {:.0f} GFLOP/s."
@@ -224,10 +211,6 @@ def _cells(row):
 def _ratio_cells(row):
     form = "{median:.2f} ({low:.2f}-{high:.2f})"
     return [form.format(**row[k]) if k in row else "" for k in ("ours", "ours_today")]
-
-
-def _line(cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
+import shared
 from peers import BLOCK, bound_chart, driver, recipe
 
 from cvae import cli, config, files, mnist, options, schedule
@@ -64,13 +65,7 @@ def main():
     )
     driver.add_peers(parser)
     options.add_mnist_dir(parser)
-    parser.add_argument(
-        "--output",
-        type=options.path,
-        default=Path(__file__).with_suffix(".json"),
-        metavar="JSON",
-        help="where the figures go; the chart goes beside it, as .png",
-    )
+    shared.add_output_with_chart(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
     dataset = mnist.load("mnist", arguments.mnist_dir)
@@ -189,9 +184,9 @@ def table(results):
     )
     lines = [(title + "{load:.1f} before; seconds").format(**results), ""]
     levels = ["{:g} nats".format(level) for level in LEVELS]
-    lines.append(_line(["", *levels, "last bound", "after", "before", "on"]))
+    lines.append(shared.line(["", *levels, "last bound", "after", "before", "on"]))
     lines.append("|" + " --- |" * (len(LEVELS) + 5))
-    lines += [_line(_cells(row)) for row in results["rows"]]
+    lines += [shared.line(_cells(row)) for row in results["rows"]]
     return "\n".join(lines)
 
 
@@ -211,10 +206,6 @@ def _cells(row):
         cells.append(text)
     cells += ["{bound:.2f}".format(**last), "{seconds:.0f}".format(**last)]
     return cells + ["{:.0f}".format(row["seconds_before"]), ", ".join(row["versions"])]
-
-
-def _line(cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def scikit(name: str) -> Any:
     except ImportError:
         raise CvaeError(
             "there is no scikit-learn to analyse with: run `make env`, or `pip install "
-            "'scikit-learn<1.1'`"
+            "scikit-learn`"
         )
 
 

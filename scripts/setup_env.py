@@ -20,9 +20,7 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 from _find_python import (
@@ -32,6 +30,7 @@ from _find_python import (
     none_found,
     stack_of,
 )
+from _steps import SetupError, call, step
 
 try:
     import fcntl
@@ -41,7 +40,6 @@ except ImportError:  # Windows
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {"1.15": "requirements.txt", "current": "requirements-current.txt"}
 STAMP = ".cvae-env.json"  # in the environment: proof that we made it, what it holds
-LOG = "setup.log"  # in the environment: what venv and pip said last
 INSTALLER = ("pip", "setuptools", "wheel")  # first: the bundled ones may be too old
 
 # Runs in the finished environment.
@@ -50,23 +48,6 @@ import json, tensorflow, numpy, google.protobuf
 modules = {"tensorflow": tensorflow, "numpy": numpy, "protobuf": google.protobuf}
 print(json.dumps({name: module.__version__ for name, module in modules.items()}))
 """
-
-REMEDIES = (  # what pip says, what it means; the first that matches counts
-    (r"No space left|Disk quota", "the disk is full; 2 GB are needed here"),
-    (r"DO NOT MATCH THE HASHES", "a download differs from the lock's; try once more"),
-    (r"CERTIFICATE_VERIFY|SSLError", "the certificate is not trusted; set PIP_CERT"),
-    (r"ProxyError|Proxy Auth", "the proxy refuses; check https_proxy"),
-    (
-        r"Connection|Timeout|timed out|name resolution|unreachable|IncompleteRead",
-        "the package index is out of reach; check the network, or set https_proxy",
-    ),
-    (r"Permission denied", "no permission to write; choose another place with --venv"),
-    (r"No matching distribution", "the package index has no build for this platform"),
-)
-
-
-class SetupError(Exception):
-    """What went wrong and what to do, for a person to read."""
 
 
 def set_up(venv, extras=(), python=None, stack=None):
@@ -121,6 +102,17 @@ def write_stamp(venv, stamp):
 def python_of(venv):
     """The environment's interpreter, as a path."""
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def installed_stacks():
+    """The interpreters of the checkout's environments, by the names of their stacks."""
+    found = {}
+    for path in sorted(ROOT.glob(".venv*/" + STAMP)):
+        locks = (read_stamp(path.parent) or {}).get("locks", {})
+        for name, lock in LOCKS.items():
+            if lock in locks:
+                found[name] = python_of(path.parent)
+    return found
 
 
 def _why_anew(venv, wanted, stacks):
@@ -227,8 +219,8 @@ def _make_anew(venv, wanted, stacks, reason):
         print("  {}, because {}".format(stack.title, _why(stack, wanted, stacks)))
         _empty(venv)
         try:
-            with _step("Python {} of {}".format(facts["version"], python)):
-                _call([python, "-E", "-s", "-m", "venv", str(venv)], venv)
+            with step("Python {} of {}".format(facts["version"], python)):
+                call([python, "-E", "-s", "-m", "venv", str(venv)], venv)
         except SetupError as error:
             if wanted:
                 raise
@@ -272,18 +264,18 @@ def _install_stack(venv, stack):
     text = (ROOT / lock).read_text(encoding="utf-8")
     first = venv / "installer.txt"
     first.write_text(_entries(text, INSTALLER), encoding="utf-8")
-    with _step("pip, setuptools and wheel of {}".format(lock)):
+    with step("pip, setuptools and wheel of {}".format(lock)):
         _pip(venv, first)
-    with _step("packages of {}, a minute or two".format(lock)):
+    with step("packages of {}, a minute or two".format(lock)):
         _pip(venv, ROOT / lock)
-    with _step("trying TensorFlow"):
+    with step("trying TensorFlow"):
         _try_out(venv, lock, text)
     _note_installed(venv, lock)
 
 
 def _install_extra(venv, lock):
     """Install a lock; the stamp says so when all is there."""
-    with _step("packages of {}".format(lock)):
+    with step("packages of {}".format(lock)):
         _pip(venv, ROOT / lock)
     _note_installed(venv, lock)
 
@@ -292,7 +284,7 @@ def _pip(venv, lock):
     # What comes as source is built with the lock's setuptools, not with any other.
     options = ["-q", "--require-hashes", "--no-deps", "--no-build-isolation"]
     python = [str(python_of(venv)), "-I", "-m", "pip", "install"]
-    _call(python + options + ["-r", str(lock)], venv)
+    call(python + options + ["-r", str(lock)], venv)
 
 
 def _note_installed(venv, lock):
@@ -310,7 +302,7 @@ def _entries(text, names):
 
 def _try_out(venv, lock, text):
     """Import what matters and compare its versions with the lock's text."""
-    said = _call([str(python_of(venv)), "-I", "-W", "ignore", "-c", CHECK], venv)
+    said = call([str(python_of(venv)), "-I", "-W", "ignore", "-c", CHECK], venv)
     for name, version in json.loads(said.splitlines()[-1]).items():
         pins = re.findall(r"^{}==([^\s;]+)".format(name), text, re.MULTILINE)
         if version not in pins:
@@ -319,67 +311,6 @@ def _try_out(venv, lock, text):
                     name, version, lock, " or ".join(pins), venv
                 )
             )
-
-
-@contextlib.contextmanager
-def _step(what):
-    """Print what is done, and in how many seconds."""
-    print("  {} ... ".format(what), end="", flush=True)
-    start = time.time()
-    try:
-        yield
-    except BaseException:
-        print("failed", flush=True)
-        raise
-    print("{:.0f} s".format(time.time() - start), flush=True)
-
-
-def _call(command, venv):
-    """Run a command: its output. SetupError with the last lines if it fails."""
-    environ = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
-    environ["LC_ALL"] = "C.UTF-8"  # under C, pip fails on non-ASCII paths
-    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for name in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX"):
-        environ.pop(name, None)
-    log = venv / LOG
-    with log.open("wb") as output, subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env=environ,
-    ) as child:
-        status = _wait(child)
-    said = log.read_text(encoding="utf-8", errors="replace")
-    if status != 0:
-        raise SetupError(_what_failed(status, said, log))
-    return said
-
-
-def _wait(child):
-    """Wait for a process, with a dot every ten seconds: its status."""
-    try:
-        while True:
-            try:
-                return child.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                print(".", end="", flush=True)
-    except BaseException:
-        child.kill()
-        raise
-
-
-def _what_failed(status, said, log):
-    """One line with cause and remedy, then the last lines of the output."""
-    cause = "the command failed with status {}".format(status)
-    if status == -4:
-        cause = "this processor lacks instructions that TensorFlow needs (AVX)"
-    for pattern, meaning in REMEDIES:
-        if re.search(pattern, said):
-            cause = meaning
-            break
-    last = "".join("\n  | " + line[:150] for line in said.splitlines()[-6:])
-    return "{} (all of it: {}){}".format(cause, log, last)
 
 
 def _name(text):

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 sys.path.insert(0, str(ROOT))
+sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
@@ -40,6 +41,14 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     standin.draw(folder / "figures")
     return folder
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A bare machine with a checkout, for scripts/setup_env.py."""
+    from machine import Machine
+
+    return Machine(tmp_path)
 
 
 @pytest.fixture

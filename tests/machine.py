@@ -90,7 +90,7 @@ class Machine:
         self.venv = self.checkout / ".venv"
         for directory in (self.path, self.home, self.checkout / "scripts"):
             directory.mkdir(parents=True)
-        for name in ("setup_env.py", "_find_python.py"):
+        for name in ("setup_env.py", "_find_python.py", "_steps.py"):
             shutil.copy(str(ROOT / "scripts" / name), str(self.checkout / "scripts"))
         for name, versions in VERSIONS.items():
             (self.checkout / name).write_text(LOCK.format(**versions))

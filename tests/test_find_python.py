@@ -3,12 +3,7 @@
 import shutil
 
 import pytest
-from machine import Machine, fake_python, write_program
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path)
+from machine import fake_python, write_program
 
 
 def test_a_shim_that_does_not_start_is_passed_over(machine):

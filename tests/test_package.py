@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _find_python
 import pytest
+import setup_env
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -112,11 +114,7 @@ def test_a_python_of_neither_stack_is_refused(metadata, version):
     assert all(fits(version) for _, version in PYTHONS)
 
 
-def test_the_set_up_knows_the_stacks_by_the_locks_versions(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    import _find_python
-    import setup_env
-
+def test_the_set_up_knows_the_stacks_by_the_locks_versions():
     assert [stack.name for stack in _find_python.STACKS] == list(setup_env.LOCKS)
     for stack in _find_python.STACKS:
         lock = setup_env.LOCKS[stack.name]

@@ -1,13 +1,7 @@
 """scripts/setup_env.py on fake interpreters: when an environment is made, of what."""
 
 import pytest
-from machine import Machine, fake_python
-
-
-@pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path)
-
+from machine import fake_python
 
 # When it is made ------------------------------------------------------------------
 

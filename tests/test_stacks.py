@@ -6,14 +6,13 @@ Whichever stack runs the tests, the other must be installed beside it:
     make env STACK=current VENV=.venv-current
 """
 
-import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import setup_env
 import tiny
 from on_other_stack import CONFIGS, likelihoods
 
@@ -21,18 +20,7 @@ from cvae import evaluation, pretrained, sampling, stack, training
 from cvae.run import Run
 
 HERE = Path(__file__).resolve().parent
-OTHER_LOCK = (
-    "requirements-current.txt" if sys.version_info < (3, 8) else "requirements.txt"
-)
-
-
-def other_python():
-    """The Python of the other stack's environment in this checkout, or None."""
-    for stamp in sorted(HERE.parent.glob(".venv*/.cvae-env.json")):
-        python = stamp.parent / "bin" / "python"
-        if OTHER_LOCK in json.loads(stamp.read_text()).get("locks", {}):
-            return python
-    return None
+OTHER = "current" if stack.VERSION.startswith("1.") else "1.15"
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +31,11 @@ def dataset(mnist):
 @pytest.fixture(scope="module")
 def made(mnist_dir, tmp_path_factory):
     """A folder of runs, and of figures, that the other stack made."""
-    python = other_python()
-    if python is None:
-        pytest.skip("no environment of {} in this checkout".format(OTHER_LOCK))
+    pythons = setup_env.installed_stacks()
+    if OTHER not in pythons:
+        pytest.skip("no environment of STACK={} in this checkout".format(OTHER))
     folder = tmp_path_factory.mktemp("other")
-    command = [str(python), str(HERE / "on_other_stack.py"), str(mnist_dir)]
+    command = [str(pythons[OTHER]), str(HERE / "on_other_stack.py"), str(mnist_dir)]
     environ = dict(os.environ, PYTHONPATH=str(HERE.parent))
     done = subprocess.run(
         command + [str(folder)],

@@ -44,6 +44,20 @@ def shuffled(n_images, batch_size, random):
             yield order[first : first + batch_size]
 
 
+def step_flop(config):
+    """Count the operations in the matrix products of a step.
+
+    A multiplication and an addition for each weight forwards, for its gradient, and for
+    that of what the layer reads, which the encoder's first layer does without.
+    """
+    encoder, decoder = (
+        [n_in * n_out for name, (n_in, n_out) in layers(config) if scope in name]
+        for scope in ("q_net/", "gen/")
+    )
+    an_image = 3 * sum(encoder) - encoder[0] + 3 * sum(decoder) * config.particles
+    return 2 * config.batch_size * an_image
+
+
 def layers(config):
     """Names and sizes `(n_in, n_out)` of the dense layers, from x to its logits."""
     encoder = (config.x_dim + config.n_classes, *config.hidden, 2 * config.z_dim)

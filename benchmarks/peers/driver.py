@@ -9,12 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import setup_env
+
 from cvae import options, threads
 from cvae.errors import CvaeError
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 ROOT = BENCHMARKS.parent
-LOCKS = {"1.15": "requirements.txt", "current": "requirements-current.txt"}
 MISSING = {
     "1.15": "no environment of TensorFlow 1.15; `make env STACK=1.15 VENV=.venv-1.15`",
     "current": "no environment of today's TensorFlow; "
@@ -45,11 +46,7 @@ def pythons(peers):
     """
     own = "1.15" if sys.version_info < (3, 8) else "current"
     found = {name: NotMeasured(MISSING[name].format(peers)) for name in MISSING}
-    for stamp in sorted(ROOT.glob(".venv*/.cvae-env.json")):
-        locks = json.loads(stamp.read_text(encoding="utf-8")).get("locks", {})
-        for name, lock in LOCKS.items():
-            if lock in locks:
-                found[name] = stamp.parent / "bin" / "python"
+    found.update(setup_env.installed_stacks())
     found[own] = Path(sys.executable)
     program = (ROOT / peers / "bin" / "python").absolute()
     if program.exists():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cvae import style
-from cvae.style import AXIS, BLACK, BLUE, HAIRLINE, SMALL, VERMILLION
+from cvae.style import AXIS, BLACK, BLUE, HAIRLINE, SMALL
 from cvae.style import hexadecimal as _hex
 
 ROW, HEAD, FOOT = 12.0, 20.0, 28.0  # points
@@ -73,8 +73,6 @@ def _inks(row):
         return (255, 255, 255), AXIS
     if row["name"].startswith("this trainer"):
         return BLUE, BLUE
-    if row["name"].startswith("ZhuSuan") or row["name"].startswith("the same"):
-        return VERMILLION, VERMILLION
     return style.tint(AXIS, 0.55), style.tint(AXIS, 0.55)
 
 

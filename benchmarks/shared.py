@@ -1,0 +1,67 @@
+"""What the benchmarks share: options, turns, and figures with their spread."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cvae import options
+
+
+def add_repeats(parser, default, most=1000):
+    """Add --repeats."""
+    parser.add_argument(
+        "--repeats",
+        type=options.whole(1, most),
+        default=default,
+        metavar="N",
+        help="of each",
+    )
+
+
+def add_output(parser, script, help_text="where the figures go"):
+    """Add --output; left out, the figures go beside the `script`."""
+    parser.add_argument(
+        "--output",
+        type=options.path,
+        default=Path(script).with_suffix(".json"),
+        metavar="JSON",
+        help=help_text,
+    )
+
+
+def add_output_with_chart(parser, script):
+    """Add --output for figures that come with a chart."""
+    text = "where the figures go; the chart goes beside it, as .png"
+    add_output(parser, script, text)
+
+
+def take_turns(work, repeats, cpu_seconds):
+    """Seconds of each of `work`, by wall and CPU time: name to `[repeats, 2]`.
+
+    All take turns in each repeat; the first one warms up and is not counted.
+
+    Args:
+        work: name to function.
+        cpu_seconds: a function, CPU time so far.
+    """
+    found = {name: [] for name in work}
+    for repeat in range(repeats + 1):
+        for name, run in work.items():
+            wall, cpu = time.time(), cpu_seconds()
+            run()
+            seconds = [time.time() - wall, cpu_seconds() - cpu]
+            if repeat:
+                found[name].append(seconds)
+    return {name: np.array(seconds) for name, seconds in found.items()}
+
+
+def spread(values):
+    """Return median and quartiles."""
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+def line(cells):
+    """A line of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
