@@ -59,6 +59,9 @@ class Config:
     warmup: int = _setting(
         0, "steps in which the rate rises to its schedule at the start", 0, 10**9
     )
+    weight_decay: float = _setting(
+        0.0, "share of the kernels that a step takes away, times its rate", 0.0, 1e3
+    )
     average: float = _setting(
         0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999
     )

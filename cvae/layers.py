@@ -12,21 +12,18 @@ ACTIVATIONS = {"relu": tf.nn.relu, "swish": tf.nn.swish, "tanh": tf.nn.tanh}
 
 
 def dense(h: tf.Tensor, units: int, name: str, seed: int) -> tf.Tensor:
-    """Affine layer on the last axis: `[..., n]` to `[..., units]`.
+    """Affine layer: `[n, n_in]` to `[n, units]`.
 
     Weights start as Glorot & Bengio (2010) uniform draws keyed by `seed` and the
     variable's name, biases at zero.
     """
-    n_in = h.shape.as_list()[-1]
-    kernel, bias = _weights(name, [n_in, units], glorot(seed))
-    flat = tf.nn.bias_add(tf.matmul(tf.reshape(h, [-1, n_in]), kernel), bias)
-    out = tf.reshape(flat, tf.concat([tf.shape(h)[:-1], [units]], 0))
-    out.set_shape(h.shape[:-1].concatenate(units))
-    return out
+    shape = [h.shape.as_list()[-1], units]
+    kernel, bias = _weights(name, shape, glorot(seed))
+    return tf.nn.bias_add(tf.matmul(h, kernel), bias)
 
 
 def dense_layers(h: tf.Tensor, sizes: Sequence[int], config: Config) -> tf.Tensor:
-    """Layers of `sizes` units with the activation of `config`, `[..., sizes[-1]]`."""
+    """Layers of `sizes` units with the activation of `config`: `[n, sizes[-1]]`."""
     for i, units in enumerate(sizes):
         h = dense(h, units, "hidden_{}".format(i + 1), config.seed)
         h = ACTIVATIONS[config.activation](h)

@@ -4,6 +4,7 @@ All of it is a function of the step, so that a resumed run repeats it. A time bu
 can shorten the plan on the way; the plan is then part of the checkpoint.
 """
 
+import functools
 import math
 from typing import NamedTuple, Optional
 
@@ -80,8 +81,12 @@ def order(first: int, n_steps: int, n_images: int, config: Config) -> np.ndarray
     parts = []
     while position < last:
         epoch, offset = divmod(position, n_images)
-        seed = [config.seed, epoch]
-        permutation = np.random.RandomState(seed).permutation(n_images)
+        permutation = _permutation(config.seed, epoch, n_images)
         parts.append(permutation[offset : offset + last - position])
         position += len(parts[-1])
-    return np.concatenate(parts).astype(np.int32).reshape(n_steps, size)
+    return np.concatenate(parts).reshape(n_steps, size)
+
+
+@functools.lru_cache(maxsize=2)  # a call can straddle two epochs
+def _permutation(seed, epoch, n_images):
+    return np.random.RandomState([seed, epoch]).permutation(n_images).astype(np.int32)

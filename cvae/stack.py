@@ -53,10 +53,11 @@ def load(
                 "{} is {} in the checkpoint, {} in this model: it is of another "
                 "architecture; choose its own run".format(name, found, shape)
             )
-    # Outside of a graph today's TensorFlow computes at once, and has no such variable.
-    with session.graph.as_default():
-        for name, variable in variables.items():
-            variable.load(arrays[name], session)
+    # In one call, by what `variable.load` feeds: each call costs some milliseconds, and
+    # outside of its graph today's TensorFlow does not know the variable.
+    initializers = {name: v.initializer for name, v in variables.items()}
+    feed = {op.inputs[1]: arrays[name] for name, op in initializers.items()}
+    session.run(list(initializers.values()), feed)
 
 
 @functools.lru_cache(maxsize=None)

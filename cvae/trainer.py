@@ -1,28 +1,38 @@
 """The SGVB training graph, and the session that holds its state."""
 
+import functools
 from typing import Dict
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import draws, stack, zs
+from cvae import draws, stack, threads, zs
 from cvae.config import Config
 from cvae.mnist import Split
 from cvae.model import build_generator, build_variational
 from cvae.run import AVERAGE
+
+TOWERS = 2  # parts of a batch; a constant, because parts key their draws and round
+AVERAGE_EVERY = 16  # steps, once the average is no longer young
+YOUNG = 1024  # steps
 
 
 class Trainer:
     """θ and φ under training: Adam on minus the mean bound, weights averaged.
 
     The images stay in the graph, and a call runs many steps in one `tf.while_loop`, so
-    that TensorFlow is not entered anew for every step.
+    that TensorFlow is not entered anew for every step. The halves of a batch go through
+    the nets side by side, each on its share of the cores: threads that work on products
+    of their own do not wait for each other within each product.
     """
 
     def __init__(self, config: Config, train: Split):
+        share = tf.ConfigProto(
+            intra_op_parallelism_threads=max(1, threads.cores() // TOWERS)
+        )
         with stack.new_graph() as graph:
             self._build(config, train)
-            self._session = tf.Session(graph=graph)
+            self._session = tf.Session(graph=graph, config=share)
         self._session.run(
             self._initialize, {self._images: train.images, self._labels: train.labels}
         )
@@ -108,18 +118,54 @@ class Trainer:
 
 def _sgvb_step(intensities, y, step, rate, config):
     """One update of θ and φ: the batch's bound on log p(x | y), and the update."""
-    x = draws.binarize(intensities, draws.key(config.seed, step, "binarization"))
-    posterior_key = draws.key(config.seed, step, "posterior")
-    generator = build_generator(config.batch_size, config, config.particles)
-    variational = build_variational(x, y, posterior_key, config, config.particles)
-    lower_bound = zs.variational.elbo(
-        generator, {"x": x, "y": y}, variational=variational.observe(), axis=0
-    )
-    cost = tf.reduce_mean(lower_bound.sgvb())
+    n_parts = min(TOWERS, config.batch_size)
+    sizes = [(config.batch_size + part) // n_parts for part in range(n_parts)]
+    parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
+    towers = [_tower(*part, step * TOWERS + i, config) for i, part in enumerate(parts)]
+    costs, bounds = zip(*towers)
+    cost = tf.reduce_mean(tf.concat(costs, 0))
     update = tf.train.AdamOptimizer(rate).minimize(cost)
-    average = tf.train.ExponentialMovingAverage(config.average, num_updates=step)
+    if config.weight_decay:
+        with tf.control_dependencies([update]):
+            update = _shrink_kernels(rate * config.weight_decay)
     with tf.control_dependencies([update]):
-        update = average.apply(tf.trainable_variables())
+        update = _move_average(step, config)
     # The bound is on log p(x, y); log π_y = -log K is not the model's merit.
-    bound = tf.reduce_mean(lower_bound) + np.log(config.n_classes)
+    bound = tf.reduce_mean(tf.concat(bounds, 0)) + np.log(config.n_classes)
     return bound, update
+
+
+def _tower(intensities, y, number, config):
+    """Of each image the cost and the bound on log p(x, y), draws keyed by `number`."""
+    x = draws.binarize(intensities, draws.key(config.seed, number, "binarization"))
+    posterior_key = draws.key(config.seed, number, "posterior")
+    # Entered anew, the scope gives the nets of all towers the same variables.
+    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+        generator = build_generator(y.shape[0], config, config.particles)
+        variational = build_variational(x, y, posterior_key, config, config.particles)
+        lower_bound = zs.variational.elbo(
+            generator, {"x": x, "y": y}, variational=variational.observe(), axis=0
+        )
+    return lower_bound.sgvb(), lower_bound
+
+
+def _shrink_kernels(share):
+    """Weight decay apart from Adam's moments (Loshchilov & Hutter 2019, AdamW)."""
+    kernels = [v for v in tf.trainable_variables() if v.op.name.endswith("kernel")]
+    return tf.group(*(kernel.assign_sub(share * kernel) for kernel in kernels))
+
+
+def _move_average(step, config):
+    """Take the weights after `step` into their average, if the step is one that does.
+
+    Which steps do hangs on their numbers alone, so that a call may end anywhere.
+    """
+    young = step < YOUNG
+    due = tf.logical_or(young, tf.equal((step + 1) % AVERAGE_EVERY, 0))
+    n_steps = tf.where(young, 1.0, float(AVERAGE_EVERY))
+    # The younger, the faster it forgets: the start would linger.
+    age = tf.cast(step, tf.float32)
+    decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps
+    average = tf.train.ExponentialMovingAverage(decay)
+    move = functools.partial(average.apply, tf.trainable_variables())
+    return tf.cond(due, move, tf.no_op)

@@ -148,8 +148,7 @@ class _Loop:
 
     def __init__(self, run, dataset, opened):
         self._run, self._config = run, run.config
-        train_split, held_out, self._held_out = splits(dataset, run.config)
-        self._bits, self._labels = mnist.binarize(held_out.images), held_out.labels
+        train_split, self._test, self._held_out = splits(dataset, run.config)
         self._n_images = len(train_split.images)
         self._goal = schedule.full_plan(run.config, self._n_images)
         self._state = _State(0, self._goal, [stack.VERSION])
@@ -159,7 +158,7 @@ class _Loop:
             self._restore(run.load_checkpoint())
         self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
-        self._model = opened.enter_context(Model(run.config, self._trainer.averages()))
+        self._opened, self._model = opened, None
         self._events = opened.enter_context(_events(run, self._state.step))
         size = run.config.batch_size
         self._progress = opened.enter_context(
@@ -215,8 +214,7 @@ class _Loop:
         due = self.finished() or epoch % self._config.evaluate_every == 0
         best = False
         if due:
-            self._model.load(self._trainer.averages())
-            held_out = float(self._model.bound(self._bits, self._labels).total.mean())
+            held_out = self._held_out_bound()
             self._check_finite(held_out, "the held-out bound", self._state.step)
             row[self._held_out + "_bound"] = held_out
             best = self._state.best is None or held_out > self._state.best
@@ -228,6 +226,16 @@ class _Loop:
         self._progress.note(self._line(row))
         if due or time.time() - self._saved > SAVE_SECONDS:
             self.save(best and self._config.validate)
+
+    def _held_out_bound(self):
+        """Return the averaged weights' mean bound on the held-out images."""
+        weights = self._trainer.averages()
+        if self._model is None:  # training need not wait for its graph and its bits
+            self._bits = mnist.binarize(self._test.images)
+            self._model = self._opened.enter_context(Model(self._config, weights))
+        else:
+            self._model.load(weights)
+        return float(self._model.bound(self._bits, self._test.labels).total.mean())
 
     def _row(self, learning_rate):
         step, now = self._state.step, time.time()

@@ -3,6 +3,7 @@
 A signal while modules are imported ends the script with one line, too.
 """
 
+import gc
 import importlib.util
 import os
 import signal
@@ -16,6 +17,8 @@ def _leave(number, _):
 
 for _number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(_number, _leave)  # `cvae.cli.run_main` takes over
+
+gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -8,6 +8,9 @@ python scripts/train.py --resume                 # goes on with the newest run
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
+import contextlib
+import importlib
+import threading
 import time
 
 from cvae import cli, mnist, options
@@ -26,6 +29,7 @@ def main():
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
+    threading.Thread(target=_import_training, daemon=True).start()
 
     if arguments.resume:
         run = _run_to_resume(arguments)
@@ -36,9 +40,15 @@ def main():
         mnist.check_fits(dataset, config.n_classes, config.x_dim)
         name = time.strftime("%Y%m%d-%H%M%S")
         run = Run.create(arguments.run or RUNS / name, config)
-    from cvae import training  # TensorFlow, once everything else is right
+    from cvae import training
 
     return training.train_and_tell(run, dataset)
+
+
+def _import_training():
+    """Import TensorFlow, which takes a second, while the images are read."""
+    with contextlib.suppress(Exception):  # what fails here, fails in `main` again
+        importlib.import_module("cvae.training")
 
 
 def _run_to_resume(arguments):

@@ -43,6 +43,34 @@ def test_steps_are_the_same_bits_however_they_are_grouped(train, config):
         _assert_same(one.state(), other.state())
 
 
+@pytest.mark.parametrize("first", [7, 1023, 20007])
+def test_the_average_moves_by_its_decay_at_every_step_and_later_every_16th(
+    train, first
+):
+    with Trainer(tiny.CONFIG, train) as trainer:
+        for step in range(first, first + 20):
+            average = trainer.averages()
+            _take(trainer, step, 1)
+            weights, moved = trainer.state(), trainer.averages()
+            decay = min(tiny.CONFIG.average, (1 + step) / (10 + step))
+            if step >= 1024:
+                decay = decay**16 if step % 16 == 15 else 1.0
+            for name in moved:
+                expected = decay * average[name] + (1 - decay) * weights[name]
+                np.testing.assert_allclose(moved[name], expected, atol=1e-6)
+
+
+def test_each_half_of_a_batch_has_draws_of_its_own(train):
+    """One image twice: the mean of independent bounds has half a bound's variance."""
+    variances = []
+    for size in 1, 2:
+        config = dataclasses.replace(tiny.CONFIG, batch_size=size)
+        with Trainer(config, train) as trainer:
+            order, rates = np.zeros((600, size), np.int32), np.zeros(600, np.float32)
+            variances.append(trainer.steps(0, order, rates).var())
+    assert variances[1] == pytest.approx(variances[0] / 2, rel=0.25)
+
+
 def test_a_restored_state_goes_on_bit_for_bit(train):
     with Trainer(tiny.CONFIG, train) as one, Trainer(tiny.CONFIG, train) as other:
         _take(one, 0, 5)
@@ -87,6 +115,17 @@ def test_the_first_bound_is_that_of_the_reference_in_expectation(train):
     expected = parts[0] + parts[1] - parts[2]
     error = expected.std() * np.sqrt(1 / expected.size + 1 / 2000)
     assert abs(bounds.mean() - expected.mean()) < 4 * error
+
+
+def test_weight_decay_takes_its_share_of_kernels_and_none_of_biases(train):
+    decayed = dataclasses.replace(tiny.CONFIG, weight_decay=20.0)
+    with Trainer(tiny.CONFIG, train) as one, Trainer(decayed, train) as other:
+        for trainer in one, other:
+            trainer.steps(0, schedule.order(0, 1, 600, decayed), np.float32([1e-3]))
+        plain, shrunk = one.state(), other.state()
+    for name in tiny.shapes(tiny.CONFIG):
+        kept = 1.0 - 1e-3 * 20.0 if name.endswith("kernel") else 1.0
+        np.testing.assert_allclose(shrunk[name], kept * plain[name], rtol=1e-5)
 
 
 def test_adams_first_step_moves_every_touched_weight_by_the_rate(train):

@@ -1,0 +1,149 @@
+"""Where a training step's time goes, by kind of operation, as TensorFlow traces it.
+
+    python benchmarks/step_profile.py
+    python benchmarks/step_profile.py --batch-size 500 --repeats 9
+
+The trainer with the nets and the batches of `throughput.py`. Milliseconds are of a
+step, summed over all operations of a kind on all threads: two cores have two of them in
+each millisecond. Tracing adds to the step, whose time without it is given, too. What
+the products take is the floor under any training on these kernels: a step takes no less
+than their time, shared by cores that have nothing else to do.
+"""
+
+import _paths  # noqa: F401  (first: where the package is)
+
+import itertools
+import os
+import time
+from unittest import mock
+
+import numpy as np
+import shared
+import tensorflow.compat.v1 as tf
+from peers import BLOCK, recipe, step_flop
+
+from cvae import cli, files, mnist, options, schedule, stack, threads
+from cvae.trainer import Trainer
+
+KINDS = {
+    "matrix products": (
+        "MatMul",
+        "_FusedMatMul",
+        "_MklMatMul",
+        "_MklNativeFusedMatMul",
+    ),
+    "Adam": ("ResourceApplyAdam",),
+    "random numbers": (
+        "StatelessRandomUniform",
+        "StatelessRandomUniformV2",
+        "StatelessRandomNormal",
+        "StatelessRandomNormalV2",
+    ),
+    "sums of both halves' gradients": ("AddN",),
+    "gathering the images": ("ResourceGather",),
+}
+REST = "all else, mostly element by element"
+_KIND_OF = {operation: kind for kind, of_it in KINDS.items() for operation in of_it}
+
+
+def main():
+    """Trace, print the table, write the JSON."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument(
+        "--batch-size",
+        type=options.whole(1, 60000),
+        default=128,
+        metavar="N",
+        help="images in a step",
+    )
+    shared.add_repeats(parser, 7)
+    options.add_mnist_dir(parser)
+    shared.add_output(parser, __file__)
+    arguments = parser.parse_args()
+    files.check_place(arguments.output.parent)
+    train = mnist.load("mnist", arguments.mnist_dir).train
+    with Trainer(recipe(arguments.batch_size), train) as trainer:
+        results = _profile(trainer, arguments)
+    print(table(results))
+    files.write_json(arguments.output, results)
+
+
+def _profile(trainer, arguments):
+    size, repeats = arguments.batch_size, arguments.repeats
+    firsts, traces = itertools.count(0, BLOCK), []
+    session_run = trainer._session.run
+
+    def block():
+        config, first = recipe(size), next(firsts)
+        order = schedule.order(first, BLOCK, 60000, config)
+        trainer.steps(first, order, np.full(BLOCK, config.learning_rate, np.float32))
+
+    def traced_run(*args):
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        metadata = tf.RunMetadata()
+        values = session_run(*args, options=options, run_metadata=metadata)
+        traces.append(_milliseconds_by_kind(metadata))
+        return values
+
+    def traced_block():
+        with mock.patch.object(trainer._session, "run", traced_run):
+            block()
+
+    work = {"untraced": block, "traced": traced_block}
+    found = shared.take_turns(work, repeats, time.process_time)
+    milliseconds = {
+        kind: shared.spread([trace[kind] / BLOCK for trace in traces[-repeats:]])
+        for kind in [*KINDS, REST]
+    }
+    step = {name: shared.spread(1e3 * t[:, 0] / BLOCK) for name, t in found.items()}
+    products = milliseconds["matrix products"]["median"]
+    return {
+        "tensorflow": stack.VERSION,
+        "cores": threads.cores(),
+        "load": os.getloadavg()[0],
+        "batch_size": size,
+        "repeats": repeats,
+        "milliseconds_a_step": step,
+        "milliseconds_of_operations": milliseconds,
+        "images_per_second": size / step["untraced"]["median"] * 1e3,
+        "images_per_second_of_products": size / products * threads.cores() * 1e3,
+        "gflops_a_core": step_flop(recipe(size)) / products / 1e6,
+    }
+
+
+def _milliseconds_by_kind(metadata):
+    """Sum the operations' time in a trace."""
+    found = dict.fromkeys([*KINDS, REST], 0.0)
+    for device in metadata.step_stats.dev_stats:
+        for node in device.node_stats:
+            # A label reads "name = Op(inputs)".
+            operation = node.timeline_label.partition(" = ")[2].partition("(")[0]
+            nanoseconds = node.op_end_rel_nanos - node.op_start_rel_nanos
+            found[_KIND_OF.get(operation, REST)] += nanoseconds / 1e6
+    return found
+
+
+def table(results):
+    """What is printed, in Markdown."""
+    title = (
+        "TensorFlow {tensorflow}, batch {batch_size}, {repeats} repeats on {cores} "
+        "cores, load {load:.1f}; milliseconds of a step, median (quartiles)"
+    )
+    lines = [title.format(**results), "", shared.line(["", "ms"]), "| --- | --- |"]
+    parts = dict(results["milliseconds_of_operations"])
+    parts.update(
+        ("the step, " + name, step)
+        for name, step in results["milliseconds_a_step"].items()
+    )
+    form = "{median:.2f} ({low:.2f}-{high:.2f})"
+    lines += [shared.line([name, form.format(**ms)]) for name, ms in parts.items()]
+    text = (
+        "\n{images_per_second:,.0f} images/s. The products run at {gflops_a_core:.0f} "
+        "GFLOP/s a core; they alone, on all cores at that rate, would be "
+        "{images_per_second_of_products:,.0f} images/s."
+    )
+    return "\n".join([*lines, text.format(**results)])
+
+
+if __name__ == "__main__":
+    cli.run_main(main)
