@@ -12,7 +12,8 @@ from cvae.mnist import Split
 from cvae.model import build_generator, build_variational
 from cvae.run import AVERAGE
 
-TOWERS = 2  # parts of a batch; a constant, because parts key their draws and round
+TOWERS = 2  # parts of a batch, whatever the cores: parts key their draws, and round
+WIDE = 1024  # units of a layer whose weights two cores do better to read once
 AVERAGE_EVERY = 16  # steps, once the average is no longer young
 YOUNG = 1024  # steps
 
@@ -23,12 +24,13 @@ class Trainer:
     The images stay in the graph, and a call runs many steps in one `tf.while_loop`, so
     that TensorFlow is not entered anew for every step. The halves of a batch go through
     the nets side by side, each on its share of the cores: threads that work on products
-    of their own do not wait for each other within each product.
+    of their own do not wait for each other within each product. Wide nets take batches
+    whole: their weights are more than a core's cache holds.
     """
 
     def __init__(self, config: Config, train: Split):
         share = tf.ConfigProto(
-            intra_op_parallelism_threads=max(1, threads.cores() // TOWERS)
+            intra_op_parallelism_threads=max(1, threads.cores() // _n_towers(config))
         )
         with stack.new_graph() as graph:
             self._build(config, train)
@@ -118,8 +120,8 @@ class Trainer:
 
 def _sgvb_step(intensities, y, step, rate, config):
     """One update of θ and φ: the batch's bound on log p(x | y), and the update."""
-    n_parts = min(TOWERS, config.batch_size)
-    sizes = [(config.batch_size + part) // n_parts for part in range(n_parts)]
+    n_towers = _n_towers(config)
+    sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
     parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
     towers = [_tower(*part, step * TOWERS + i, config) for i, part in enumerate(parts)]
     costs, bounds = zip(*towers)
@@ -133,6 +135,12 @@ def _sgvb_step(intensities, y, step, rate, config):
     # The bound is on log p(x, y); log π_y = -log K is not the model's merit.
     bound = tf.reduce_mean(tf.concat(bounds, 0)) + np.log(config.n_classes)
     return bound, update
+
+
+def _n_towers(config):
+    if max(config.hidden) >= WIDE:
+        return 1
+    return min(TOWERS, config.batch_size)
 
 
 def _tower(intensities, y, number, config):

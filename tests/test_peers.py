@@ -3,6 +3,7 @@
 PyTorch and JAX are tested where `make peers` has installed them.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from cvae.inference import Model
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
+import step_profile
 import throughput
 import time_to_bound
 from peers import (
@@ -246,3 +248,21 @@ def test_the_lock_is_exact_and_names_no_index():
     assert "torch==2.13.0+cpu" in text
     for line in text.splitlines():
         assert re.match(r"[\w-]+==[\w.+]+( +--hash=sha256:[0-9a-f]{64})+$", line), line
+
+
+def test_a_steps_profile_knows_its_operations_and_their_time(
+    mnist_dir, tmp_path, monkeypatch, capsys
+):
+    output = tmp_path / "profile.json"
+    options = ["--batch-size", "50", "--repeats", "2", "--output", str(output)]
+    options += ["--mnist-dir", str(mnist_dir)] if mnist_dir else []
+    monkeypatch.setattr(sys, "argv", ["step_profile.py", *options])
+    step_profile.main()
+    found = json.loads(output.read_text(encoding="utf-8"))
+    parts = found["milliseconds_of_operations"]
+    assert all(part["median"] > 0.0 for part in parts.values())
+    total = sum(part["median"] for part in parts.values())
+    assert parts["matrix products"]["median"] > 0.2 * total
+    # No thread works for longer than the step lasts.
+    assert total < 1.5 * found["cores"] * found["milliseconds_a_step"]["traced"]["high"]
+    assert "{:.2f}".format(parts["Adam"]["median"]) in capsys.readouterr().out

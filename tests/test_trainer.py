@@ -71,6 +71,13 @@ def test_each_half_of_a_batch_has_draws_of_its_own(train):
     assert variances[1] == pytest.approx(variances[0] / 2, rel=0.25)
 
 
+def test_a_wide_net_takes_its_batch_whole_and_trains(train):
+    wide = dataclasses.replace(tiny.CONFIG, hidden=(1024,))
+    with Trainer(wide, train) as trainer:
+        bounds = _take(trainer, 0, 40, wide)
+    assert np.isfinite(bounds).all() and bounds[-5:].mean() > bounds[:5].mean() + 100
+
+
 def test_a_restored_state_goes_on_bit_for_bit(train):
     with Trainer(tiny.CONFIG, train) as one, Trainer(tiny.CONFIG, train) as other:
         _take(one, 0, 5)
