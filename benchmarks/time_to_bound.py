@@ -61,7 +61,11 @@ def main():
     """Train, print the table, write JSON and chart."""
     parser = cli.Parser(__doc__)
     parser.add_argument(
-        "--minutes", type=_minutes, default=10.0, help="of training, each at most"
+        "--minutes",
+        type=_minutes,
+        default=10.0,
+        metavar="N",
+        help="of training, each at most",
     )
     driver.add_peers(parser)
     options.add_mnist_dir(parser)
