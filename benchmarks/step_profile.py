@@ -12,18 +12,15 @@ than their time, shared by cores that have nothing else to do.
 
 import _paths  # noqa: F401  (first: where the package is)
 
-import itertools
 import os
 import time
 from unittest import mock
 
-import numpy as np
 import shared
 import tensorflow.compat.v1 as tf
-from peers import BLOCK, recipe, step_flop
+from peers import BLOCK, ours, recipe, step_flop
 
-from cvae import cli, files, mnist, options, schedule, stack, threads
-from cvae.trainer import Trainer
+from cvae import cli, files, mnist, options, stack, threads
 
 KINDS = {
     "matrix products": (
@@ -62,21 +59,19 @@ def main():
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
     train = mnist.load("mnist", arguments.mnist_dir).train
-    with Trainer(recipe(arguments.batch_size), train) as trainer:
-        results = _profile(trainer, arguments)
+    peer = ours.Peer(recipe(arguments.batch_size), train)
+    results = _profile(peer, arguments)
     print(table(results))
     files.write_json(arguments.output, results)
 
 
-def _profile(trainer, arguments):
+def _profile(peer, arguments):
     size, repeats = arguments.batch_size, arguments.repeats
-    firsts, traces = itertools.count(0, BLOCK), []
-    session_run = trainer._session.run
+    session, traces = peer.trainer._session, []
+    session_run = session.run
 
     def block():
-        config, first = recipe(size), next(firsts)
-        order = schedule.order(first, BLOCK, 60000, config)
-        trainer.steps(first, order, np.full(BLOCK, config.learning_rate, np.float32))
+        peer.run(BLOCK)
 
     def traced_run(*args):
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
@@ -86,7 +81,7 @@ def _profile(trainer, arguments):
         return values
 
     def traced_block():
-        with mock.patch.object(trainer._session, "run", traced_run):
+        with mock.patch.object(session, "run", traced_run):
             block()
 
     work = {"untraced": block, "traced": traced_block}

@@ -72,7 +72,7 @@ def results(
         last: the last row of the run's metrics.
         facts: what `pictures.draw` measured.
     """
-    from cvae import training, zs
+    from cvae import trainer, training, zs
 
     checkpoint = run.load_checkpoint(best=True)
     config, weights = run.config.to_dict(), averages(checkpoint)
@@ -91,6 +91,7 @@ def results(
         "evaluation": evaluation,
         "pictures": facts,
         "published": files.read_json(PUBLISHED),
+        "averaging": {"young": trainer.YOUNG, "every": trainer.AVERAGE_EVERY},
         "importance": {"levels": importance.LEVELS, "margin": importance.MARGIN},
         "last": last,
         "n_train": len(train.images),

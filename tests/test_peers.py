@@ -264,5 +264,5 @@ def test_a_steps_profile_knows_its_operations_and_their_time(
     total = sum(part["median"] for part in parts.values())
     assert parts["matrix products"]["median"] > 0.2 * total
     # No thread works for longer than the step lasts.
-    assert total < 1.5 * found["cores"] * found["milliseconds_a_step"]["traced"]["high"]
+    assert total <= found["cores"] * found["milliseconds_a_step"]["traced"]["high"]
     assert "{:.2f}".format(parts["Adam"]["median"]) in capsys.readouterr().out

@@ -75,7 +75,16 @@ def test_a_wide_net_takes_its_batch_whole_and_trains(train):
     wide = dataclasses.replace(tiny.CONFIG, hidden=(1024,))
     with Trainer(wide, train) as trainer:
         bounds = _take(trainer, 0, 40, wide)
+        products = _count_products(trainer)
     assert np.isfinite(bounds).all() and bounds[-5:].mean() > bounds[:5].mean() + 100
+    narrow = dataclasses.replace(tiny.CONFIG, hidden=(1023,))
+    with Trainer(narrow, train) as trainer:
+        assert _count_products(trainer) == 2 * products
+
+
+def _count_products(trainer):
+    operations = trainer._session.graph.get_operations()
+    return sum(operation.type == "MatMul" for operation in operations)
 
 
 def test_a_restored_state_goes_on_bit_for_bit(train):

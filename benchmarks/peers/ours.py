@@ -22,7 +22,7 @@ class Peer:
         self.versions = ["TensorFlow " + tf.__version__]
         self._config, self._n_images = config, len(train.images)
         self._plan = schedule.full_plan(config, self._n_images)
-        self._trainer = Trainer(config, train)
+        self.trainer = Trainer(config, train)
         self._step = 0
 
     def run(self, n_steps):
@@ -32,10 +32,10 @@ class Peer:
             step, n = self._step, min(BLOCK, end - self._step)
             order = schedule.order(step, n, self._n_images, self._config)
             rates = schedule.rates(self._plan, step, n, self._config)
-            bounds.append(self._trainer.steps(step, order, rates))
+            bounds.append(self.trainer.steps(step, order, rates))
             self._step += n
         return np.concatenate(bounds)
 
     def weights(self):
         """Return the averaged weights, as the package evaluates them."""
-        return self._trainer.averages()
+        return self.trainer.averages()
