@@ -17,7 +17,7 @@ export STACK
   audit clean-runs clean
 
 help: ## list the targets
-	@echo 'usage: make TARGET [PRESET=default|quick] [STACK=1.15|current] [PYTHON=...]'
+	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 | \2/p' Makefile | \
 	  while IFS='|' read -r target text; do printf '%-14s%s\n' "$$target" "$$text"; done

@@ -7,7 +7,7 @@ from cvae.errors import CvaeError, nearest, shown
 
 MAX_LAYERS = 32
 MAX_MODEL_BYTES = 2**31  # of the weights, their average and Adam's two moments
-MAX_STEP_BYTES = 2**32  # of the activations and their gradients
+MAX_STEP_BYTES = 2**32  # of a step's activations and their gradients
 EVALUATION_ROWS = 2000  # samples of z that an evaluation decodes at once
 
 
@@ -129,6 +129,16 @@ class Config:
 PRESETS = {
     "default": {},
     "quick": {"hidden": (500, 500), "epochs": 40.0, "minutes": 2.5},
+    "best": {
+        "network": "conv",
+        "hidden": (400,),
+        "batch_size": 128,
+        "learning_rate": 1.5e-3,
+        "warmup": 500,
+        "weight_decay": 0.05,
+        "epochs": 60.0,
+        "minutes": 150.0,
+    },
 }  # type: Dict[str, Dict[str, Any]]
 
 
@@ -203,10 +213,11 @@ def _check_memory(config):
     layers = list(zip(encoder, encoder[1:])) + list(zip(decoder, decoder[1:]))
     weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
     values += sum(encoder) + sum(decoder)
-    rows = max(config.batch_size * config.particles, EVALUATION_ROWS)
+    # In training, values are kept for their gradients and joined by them.
+    rows = max(3 * config.batch_size * config.particles, EVALUATION_ROWS)
     for what, size, limit in (
         ("the weights with Adam's state", 4 * 4 * weights, MAX_MODEL_BYTES),
-        ("a step", 4 * 3 * rows * values, MAX_STEP_BYTES),
+        ("a step", 4 * rows * values, MAX_STEP_BYTES),
     ):
         if size > limit:
             raise CvaeError(

@@ -25,7 +25,7 @@ from cvae.run import RUNS, Run
 # Seconds that a stage takes at most on two cores, for the time left; training's share
 # is its budget, and the evaluation takes some more for each particle.
 STAGE_SECONDS = {"data": 30, "training": 0, "samples": 10, "evaluation": 40, "PDF": 90}
-SECONDS_A_PARTICLE = 0.3
+SECONDS_A_PARTICLE = {"mlp": 0.3, "conv": 5.0}
 PARTICLES = 1000  # of z an image for log p(x | y)
 FEWER_PARTICLES = {"quick": 100}  # of presets
 SMALL = {"dataset": "mnist-5k", "epochs": 150.0}  # fewer images, more passes
@@ -126,7 +126,8 @@ class _Stages:
 
     def __init__(self, config, particles):
         self._seconds = dict(STAGE_SECONDS, training=60.0 * config.minutes)
-        self._seconds["evaluation"] += SECONDS_A_PARTICLE * particles
+        of_particles = SECONDS_A_PARTICLE[config.network] * particles
+        self._seconds["evaluation"] += of_particles
         self._names = list(self._seconds)
         self._began = time.time()
 

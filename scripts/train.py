@@ -2,6 +2,7 @@
 
 python scripts/train.py                          # at most 10 minutes
 python scripts/train.py --preset quick           # at most 2.5 minutes
+python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
 python scripts/train.py --resume                 # goes on with the newest run
 """

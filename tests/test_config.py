@@ -104,6 +104,10 @@ def test_a_model_that_no_common_machine_holds_is_refused_in_one_line(changes, wo
     assert "\n" not in str(error.value) and len(str(error.value)) < 300
 
 
+def test_deeper_convolutions_than_the_presets_are_no_more_than_a_machine_holds():
+    preset("best", blocks=2, channels=(64, 128))
+
+
 def test_the_memory_of_the_weights_is_that_of_the_model(monkeypatch):
     shapes = tiny.shapes(tiny.CONFIG).values()
     size = 16 * sum(int(np.prod(shape)) for shape in shapes)
