@@ -48,6 +48,10 @@ class Config:
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
     )
     particles: int = _setting(1, "k, samples of z for each image and step", 1, 10**4)
+    iwae_share: float = _setting(
+        0.0, "last part of the run, which maximizes the importance-weighted bound", 0, 1
+    )
+    iwae_particles: int = _setting(5, "k in that part", 1, 10**4)
     path_derivative: bool = _setting(
         True, "leave the score term of log q, whose mean is zero, out of the gradient"
     )
@@ -213,8 +217,11 @@ def _check_memory(config):
     layers = list(zip(encoder, encoder[1:])) + list(zip(decoder, decoder[1:]))
     weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
     values += sum(encoder) + sum(decoder)
+    particles = config.particles
+    if config.iwae_share:
+        particles = max(particles, config.iwae_particles)
     # In training, values are kept for their gradients and joined by them.
-    rows = max(3 * config.batch_size * config.particles, EVALUATION_ROWS)
+    rows = max(3 * config.batch_size * particles, EVALUATION_ROWS)
     for what, size, limit in (
         ("the weights with Adam's state", 4 * 4 * weights, MAX_MODEL_BYTES),
         ("a step", 4 * rows * values, MAX_STEP_BYTES),

@@ -53,6 +53,20 @@ def refit(plan: Plan, step: int, fits: int, goal: int) -> Plan:
     return Plan(step, plan.at(step), end)
 
 
+def iwae_start(plan: Plan, config: Config) -> int:
+    """Return the step from which on the importance-weighted bound is maximized.
+
+    That is where progress reaches 1 - `config.iwae_share`; `ENDLESS` if it is none.
+    """
+    wait = 1.0 - config.iwae_share - plan.progress
+    if not config.iwae_share:
+        return ENDLESS
+    if wait <= 0.0:
+        return plan.start
+    n_steps = (plan.end - plan.start) * wait / (1.0 - plan.progress)
+    return plan.start + math.ceil(n_steps)
+
+
 def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
     """Return Adam's rate for `n_steps` steps from `first`, float32 `[n_steps]`."""
     steps = range(first, first + n_steps)

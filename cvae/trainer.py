@@ -1,5 +1,6 @@
 """The SGVB training graph, and the session that holds its state."""
 
+import dataclasses
 import functools
 from typing import Dict
 
@@ -26,14 +27,19 @@ class Trainer:
     the nets side by side, each on its share of the cores: threads that work on products
     of their own do not wait for each other within each product. Wide nets take batches
     whole: their weights are more than a core's cache holds.
+
+    With `weighted`, what it maximizes is the mean importance-weighted bound of
+    `config.iwae_particles` (Burda et al. 2016).
     """
 
-    def __init__(self, config: Config, train: Split):
+    def __init__(self, config: Config, train: Split, weighted: bool = False):
+        if weighted:
+            config = dataclasses.replace(config, particles=config.iwae_particles)
         share = tf.ConfigProto(
             intra_op_parallelism_threads=max(1, threads.cores() // _n_towers(config))
         )
         with stack.new_graph() as graph:
-            self._build(config, train)
+            self._build(config, train, weighted)
             self._session = tf.Session(graph=graph, config=share)
         self._session.run(
             self._initialize, {self._images: train.images, self._labels: train.labels}
@@ -77,7 +83,7 @@ class Trainer:
     def __exit__(self, *unused):
         self._session.close()
 
-    def _build(self, config, train):
+    def _build(self, config, train, weighted):
         self._images = tf.placeholder(tf.uint8, train.images.shape)
         self._labels = tf.placeholder(tf.uint8, train.labels.shape)
         images, labels = (
@@ -97,6 +103,7 @@ class Trainer:
                 step,
                 self._rates[i],
                 config,
+                weighted,
             )
             with tf.control_dependencies([update]):
                 return i + 1, bounds.write(i, bound)
@@ -118,12 +125,15 @@ class Trainer:
         self._initialize = tf.group(data, tf.global_variables_initializer())
 
 
-def _sgvb_step(intensities, y, step, rate, config):
+def _sgvb_step(intensities, y, step, rate, config, weighted):
     """One update of θ and φ: the batch's bound on log p(x | y), and the update."""
     n_towers = _n_towers(config)
     sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
     parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
-    towers = [_tower(*part, step * TOWERS + i, config) for i, part in enumerate(parts)]
+    towers = [
+        _tower(*part, step * TOWERS + i, config, weighted)
+        for i, part in enumerate(parts)
+    ]
     costs, bounds = zip(*towers)
     cost = tf.reduce_mean(tf.concat(costs, 0))
     update = tf.train.AdamOptimizer(rate).minimize(cost)
@@ -143,7 +153,7 @@ def _n_towers(config):
     return min(TOWERS, config.batch_size)
 
 
-def _tower(intensities, y, number, config):
+def _tower(intensities, y, number, config, weighted):
     """Of each image the cost and the bound on log p(x, y), draws keyed by `number`."""
     x = draws.binarize(intensities, draws.key(config.seed, number, "binarization"))
     posterior_key = draws.key(config.seed, number, "posterior")
@@ -154,7 +164,13 @@ def _tower(intensities, y, number, config):
         lower_bound = zs.variational.elbo(
             generator, {"x": x, "y": y}, variational=variational.observe(), axis=0
         )
-    return lower_bound.sgvb(), lower_bound
+    if not weighted:
+        return lower_bound.sgvb(), lower_bound
+    log_joint = lower_bound.bn.log_joint()
+    tighter = zs.variational.importance_weighted_objective(
+        lambda _: log_joint, {}, variational=lower_bound.variational, axis=0
+    )
+    return tighter.sgvb(), lower_bound
 
 
 def _shrink_kernels(share):

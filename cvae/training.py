@@ -76,7 +76,7 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
     )
     print(
         "plan      {}; batch {}, Adam {:g}, {} rate, seed {}".format(
-            _ends(config),
+            ", ".join(_parts_of_plan(config)),
             config.batch_size,
             config.learning_rate,
             config.schedule,
@@ -111,10 +111,15 @@ def _convolutions(config):
     return "feature maps {} x {} blocks, ".format(maps, config.blocks)
 
 
-def _ends(config):
-    epochs = "{:g} epochs".format(config.epochs) if config.epochs else ""
-    minutes = "at most {:g} minutes".format(config.minutes) if config.minutes else ""
-    return ", ".join(part for part in (epochs, minutes) if part)
+def _parts_of_plan(config):
+    if config.epochs:
+        yield "{:g} epochs".format(config.epochs)
+    if config.minutes:
+        yield "at most {:g} minutes".format(config.minutes)
+    if config.iwae_share:
+        yield "importance-weighted with k = {} in the last {:g} %".format(
+            config.iwae_particles, 100.0 * config.iwae_share
+        )
 
 
 def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
@@ -148,14 +153,16 @@ class _Loop:
 
     def __init__(self, run, dataset, opened):
         self._run, self._config = run, run.config
-        train_split, self._test, self._held_out = splits(dataset, run.config)
-        self._n_images = len(train_split.images)
+        self._train, self._test, self._held_out = splits(dataset, run.config)
+        self._n_images = len(self._train.images)
         self._goal = schedule.full_plan(run.config, self._n_images)
         self._state = _State(0, self._goal, [stack.VERSION])
         self._began = self._saved = time.time()
-        self._trainer = opened.enter_context(Trainer(run.config, train_split))
+        self._trainers = opened.enter_context(contextlib.ExitStack())
         if run.has_checkpoint():
             self._restore(run.load_checkpoint())
+        else:
+            self._take_trainer()
         self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
         self._opened, self._model = opened, None
@@ -174,7 +181,12 @@ class _Loop:
     def advance(self):
         """Run one block of steps, then whatever is due at the step it reached."""
         first, plan = self._state.step, self._state.plan
-        n_steps = min(BLOCK, plan.end - first, self._epoch_end(first) - first)
+        switch = schedule.iwae_start(plan, self._config)
+        if first >= switch and not self._weighted:
+            self._take_trainer(self._trainer.state())
+            self._pace_from = None  # its steps take longer
+        ends = [first + BLOCK, plan.end, self._epoch_end(first), switch]
+        n_steps = min(end - first for end in ends if end > first)
         order = schedule.order(first, n_steps, self._n_images, self._config)
         rates = schedule.rates(plan, first, n_steps, self._config)
         bounds = self._trainer.steps(first, order, rates)
@@ -195,6 +207,16 @@ class _Loop:
             self._end_of_epoch(float(rates[-1]))
         elif time.time() - self._saved > SAVE_SECONDS:
             self.save()
+
+    def _take_trainer(self, arrays=None):
+        """Open the trainer of the step that comes, in the state of `arrays`."""
+        self._trainers.close()
+        switch = schedule.iwae_start(self._state.plan, self._config)
+        self._weighted = self._state.step >= switch
+        trainer = Trainer(self._config, self._train, self._weighted)
+        self._trainer = self._trainers.enter_context(trainer)
+        if arrays:
+            self._trainer.restore(arrays)
 
     def save(self, best=False):
         """Write a checkpoint of this very step, unless it has one."""
@@ -302,9 +324,9 @@ class _Loop:
                 "{} holds weights to use, not a training to go on with: train a run "
                 "of your own with `python scripts/train.py`".format(self._run.path)
             )
-        self._trainer.restore(checkpoint.arrays)
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))
+        self._take_trainer(checkpoint.arrays)
         versions = state.tensorflow
         if versions[-1] != stack.VERSION and not self.finished():
             print(

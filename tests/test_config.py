@@ -94,6 +94,7 @@ def test_a_run_without_an_end_is_refused():
         ({"z_dim": 10**4, "hidden": (10**4,)}, "weights"),
         ({"batch_size": 10**6}, "a step"),
         ({"particles": 10**4}, "a step"),
+        ({"iwae_share": 0.1, "iwae_particles": 10**4}, "a step"),
         ({"hidden": (1,) * 33}, "hidden"),
         ({"z_dim": 10**400}, "z_dim"),
     ],

@@ -94,3 +94,19 @@ def test_no_time_left_ends_the_plan_at_once():
 def test_a_run_ended_by_time_alone_has_an_endless_plan_at_first():
     config = Config(epochs=None, minutes=1.0)
     assert schedule.full_plan(config, 60000).end == schedule.ENDLESS
+
+
+@given(st.floats(0.01, 1.0), st.integers(1, 99), st.integers(1, 98))
+def test_the_importance_weighted_part_is_the_last_share_of_a_bent_plan_too(
+    share, step, fits
+):
+    config = Config(iwae_share=share)
+    whole = Plan(0, 0.0, 100)
+    for plan in whole, schedule.refit(whole, step, fits, goal=100):
+        start = schedule.iwae_start(plan, config)
+        assert plan.at(start) >= 1.0 - share - 1e-9
+        assert start == plan.start or plan.at(start - 1) < 1.0 - share + 1e-9
+
+
+def test_there_is_no_importance_weighted_part_unless_it_is_asked_for():
+    assert schedule.iwae_start(Plan(0, 0.0, 100), Config()) == schedule.ENDLESS

@@ -8,7 +8,7 @@ import reference
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import schedule
+from cvae import draws, model, schedule, stack
 from cvae.errors import CvaeError
 from cvae.trainer import Trainer
 
@@ -142,6 +142,50 @@ def test_weight_decay_takes_its_share_of_kernels_and_none_of_biases(train):
     for name in tiny.shapes(tiny.CONFIG):
         kept = 1.0 - 1e-3 * 20.0 if name.endswith("kernel") else 1.0
         np.testing.assert_allclose(shrunk[name], kept * plain[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_particles", [1, 4])
+def test_the_importance_weighted_gradient_is_that_of_each_particle_by_its_share(
+    train, n_particles
+):
+    """Adam's first moment after a step is a tenth of the gradient."""
+    config = dataclasses.replace(
+        tiny.CONFIG, batch_size=1, iwae_particles=n_particles, path_derivative=False
+    )
+    with Trainer(config, train, weighted=True) as trainer:
+        weights = tiny.random_weights(tiny.shapes(config))
+        state = dict(trainer.state(), **weights)
+        trainer.restore(state)
+        (bound,) = trainer.steps(0, np.int32([[3]]), np.float32([0.0]))
+        moments = trainer.state()
+    log_weights, gradients = _weighted_by_hand(config, weights, train, 3)
+    assert bound == pytest.approx(log_weights.mean(), rel=1e-5)
+    if n_particles > 1:
+        assert np.ptp(log_weights) > 1.0
+    for name, gradient in gradients.items():
+        found = -10.0 * moments[name + "/Adam"]
+        np.testing.assert_allclose(found, gradient, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def _weighted_by_hand(config, weights, train, number):
+    """Of one image in step 0: log weights, and the sum of their gradients by share."""
+    with stack.new_graph(), tf.Session() as session:
+        x = draws.binarize(
+            tf.constant(train.images[number : number + 1]),
+            draws.key(config.seed, 0, "binarization"),
+        )
+        y = tf.one_hot(train.labels[number : number + 1], config.n_classes)
+        draw_key = draws.key(config.seed, 0, "posterior")
+        k = config.iwae_particles
+        q = model.build_variational(x, y, draw_key, config, k).observe()
+        p = model.build_generator(1, config, k).observe(x=x, y=y, z=q["z"])
+        log_weights = p.cond_log_prob("x") + p.cond_log_prob("z") - q.cond_log_prob("z")
+        share = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
+        variables = {v.op.name: v for v in tf.trainable_variables()}
+        gradients = tf.gradients(share * log_weights, list(variables.values()))
+        session.run(tf.global_variables_initializer())
+        stack.load(session, variables, weights)
+        return session.run([log_weights, dict(zip(variables, gradients))])
 
 
 def test_adams_first_step_moves_every_touched_weight_by_the_rate(train):

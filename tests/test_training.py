@@ -87,12 +87,17 @@ def test_the_same_seed_trains_the_same_bits_and_another_seed_others(data, tmp_pa
     assert runs[0].metrics()[-1]["test_bound"] != runs[2].metrics()[-1]["test_bound"]
 
 
+@pytest.mark.parametrize("share, n_stops", [(0.0, 11), (0.48, 12)])
 def test_stopped_and_resumed_anywhere_ends_as_if_never_stopped(
-    data, tmp_path, monkeypatch
+    data, tmp_path, monkeypatch, share, n_stops
 ):
-    """Stops after every block: in epochs, at their ends, before evaluations."""
+    """Stops after every block: in epochs, at their ends, before evaluations.
+
+    And where the importance-weighted part begins, one step into an epoch.
+    """
     monkeypatch.setattr(training, "BLOCK", 5)
-    whole, pieces = _new_run(tmp_path, "whole"), _new_run(tmp_path, "pieces")
+    whole = _new_run(tmp_path, "whole", iwae_share=share)
+    pieces = _new_run(tmp_path, "pieces", iwae_share=share)
     training.train(whole, data)
     steps = Trainer.steps
 
@@ -109,8 +114,31 @@ def test_stopped_and_resumed_anywhere_ends_as_if_never_stopped(
         except training.Interrupted as stop:
             assert stop.status == 143
             stops += 1
-    assert stops == 11  # twelve blocks of 5, 5 and 2 steps; the last one ends the run
+    assert stops == n_stops  # of blocks of 5, 5 and 2 steps; the last one ends the run
     _assert_same_end(whole, pieces)
+
+
+def test_the_last_part_of_a_run_is_importance_weighted(data, tmp_path, monkeypatch):
+    taken = []
+    steps = Trainer.steps
+
+    def remember(trainer, first, order, rates):
+        taken.extend([trainer] * len(order))
+        return steps(trainer, first, order, rates)
+
+    monkeypatch.setattr(Trainer, "steps", remember)
+    opened = []
+    init = Trainer.__init__
+
+    def open_one(trainer, config, train, weighted=False):
+        opened.append((trainer, weighted))
+        init(trainer, config, train, weighted)
+
+    monkeypatch.setattr(Trainer, "__init__", open_one)
+    training.train(_new_run(tmp_path, iwae_share=0.4), data)
+    (plain, first), (weighted, second) = opened
+    assert (first, second) == (False, True)
+    assert taken == [plain] * 29 + [weighted] * 19
 
 
 def test_work_after_the_last_checkpoint_is_done_again_to_the_same_bits(
