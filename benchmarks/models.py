@@ -1,0 +1,173 @@
+"""What each idea gives: models that differ from a base in one thing, held-out images.
+
+    python benchmarks/models.py
+    python benchmarks/models.py --only base blocks --images 10000
+
+Each trains on the first 50,000 training images by the same seed, and is judged by the
+last 10,000; the test set is not looked at. The budget is the base's 16 epochs, some
+nine minutes on two cores, or as many as take the base's time where the row says so.
+Runs are kept in runs/models: one that was trained before is not trained again, and one
+that was stopped goes on. Rows of earlier calls stay in the JSON.
+"""
+
+import _paths  # noqa: F401  (first: where the package is)
+
+from typing import Any, Dict, NamedTuple
+
+import shared
+from peers import driver
+
+from cvae import cli, evaluation, files, mnist, options, pipeline, stack, training
+from cvae.config import Config, preset
+from cvae.mnist import Split
+from cvae.run import RUNS
+
+BASE = preset("best", epochs=16.0, minutes=None, validate=True, evaluate_every=4)
+PARTICLES = 100
+
+
+class Variant(NamedTuple):
+    """What the table calls it, and what it changes of the base."""
+
+    text: str
+    changes: Dict[str, Any]
+
+
+VARIANTS = {
+    "base": Variant("the base", {}),
+    "seed": Variant("the base, another seed", {"seed": 1}),
+    "no-decay": Variant("no weight decay", {"weight_decay": 0.0}),
+    "decay": Variant("three times the weight decay", {"weight_decay": 0.15}),
+    "blocks": Variant("two blocks at each side, 16 epochs", {"blocks": 2}),
+    "blocks-time": Variant(
+        "two blocks at each side, in the base's time", {"blocks": 2, "epochs": 9.0}
+    ),
+    "wide": Variant("800 units in the dense layer", {"hidden": (800,)}),
+    "deep": Variant("two dense layers of 400", {"hidden": (400, 400)}),
+    "narrow": Variant(
+        "half the feature maps, in the base's time",
+        {"channels": (16, 32), "epochs": 44.0},
+    ),
+    "dense": Variant(
+        "no convolutions: 800-800, in the base's time",
+        {"network": "mlp", "hidden": (800, 800), "epochs": 260.0},
+    ),
+    "relu": Variant("ReLU", {"activation": "relu"}),
+    "score": Variant("the score term kept", {"path_derivative": False}),
+    "rate-low": Variant("half the rate", {"learning_rate": 7.5e-4}),
+    "rate-high": Variant("twice the rate", {"learning_rate": 3e-3}),
+    "batch": Variant("batches of 256", {"batch_size": 256}),
+    "constant": Variant("constant rate", {"schedule": "constant"}),
+    "last": Variant("the last weights, not their average", {"average": 0.0}),
+    "iwae": Variant(
+        "the importance-weighted bound, k = 5, in the last quarter",
+        {"iwae_share": 0.25},
+    ),
+    "iwae-time": Variant(
+        "the same in the base's time", {"iwae_share": 0.25, "epochs": 10.5}
+    ),
+    "particles": Variant(
+        "four particles, in the base's time", {"particles": 4, "epochs": 6.5}
+    ),
+}
+
+
+def main():
+    """Train and evaluate what is asked for, print the table, write the JSON."""
+    parser = cli.Parser(__doc__)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        type=options.choice(VARIANTS),
+        default=list(VARIANTS),
+        metavar="NAME",
+        help="some of " + ", ".join(VARIANTS),
+    )
+    parser.add_argument(
+        "--images",
+        type=options.whole(2, 10000),
+        default=2000,
+        metavar="N",
+        help="of those held out, for importance sampling",
+    )
+    options.add_mnist_dir(parser)
+    shared.add_output(parser, __file__)
+    arguments = parser.parse_args()
+    files.check_place(arguments.output.parent)
+    dataset = mnist.load("mnist", arguments.mnist_dir)
+    rows = files.read_json(arguments.output) if arguments.output.exists() else {}
+    for name in arguments.only:
+        rows[name] = row(VARIANTS[name], RUNS / "models" / name, dataset, arguments)
+        files.write_json(arguments.output, rows)
+    print(table(rows))
+
+
+def config_of(variant: Variant) -> Config:
+    """Return the settings of a variant."""
+    return Config.from_dict(dict(BASE.to_dict(), **variant.changes))
+
+
+def row(variant, path, dataset, arguments):
+    """Train and evaluate one variant: what the JSON says of it."""
+    run = pipeline.open_or_create(path, config_of(variant))
+    last = training.train(run, dataset)
+    train, held_out, name = training.splits(dataset, run.config)
+    judged = Split(*(part[: arguments.images] for part in held_out))
+    found = evaluation.evaluate_run(
+        run, dataset._replace(train=train, test=judged), PARTICLES, ais=0
+    )
+    return dict(
+        driver.machine(),
+        text=variant.text,
+        settings=run.config.to_dict(),
+        tensorflow=stack.VERSION,
+        minutes=last["seconds"] / 60.0,
+        bound=last[name + "_bound"],
+        train_bound=last["train_bound"],
+        n_images=found["n_images"],
+        particles=PARTICLES,
+        log_likelihood=found["log_likelihood"],
+        marginal=found["marginal"],
+        error_rate=found["classifier"]["error_rate"],
+    )
+
+
+def table(rows):
+    """What is printed: bounds and estimates in nats, beside the base's, in Markdown."""
+    names = [name for name in VARIANTS if name in rows]
+    lines = [
+        "Held-out images, nats; the bound of 10,000, the rest of as many as stated, "
+        "{} particles; in brackets, beyond the base".format(PARTICLES),
+        "",
+        shared.line(
+            ["", "epochs", "minutes", "training bound", "bound", "log p(x\\|y)"]
+            + ["log p(x)", "error", "images"]
+        ),
+        "|" + " --- |" * 9,
+    ]
+    lines += [shared.line(_cells(rows[name], rows.get("base"))) for name in names]
+    return "\n".join(lines)
+
+
+def _cells(found, base):
+    def beyond(of):
+        value = of(found)
+        if not base or found is base:
+            return "{:.2f}".format(value)
+        return "{:.2f} ({:+.2f})".format(value, value - of(base))
+
+    return [
+        found["text"],
+        "{:g}".format(found["settings"]["epochs"]),
+        "{:.1f}".format(found["minutes"]),
+        beyond(lambda r: r["train_bound"]),
+        beyond(lambda r: r["bound"]),
+        beyond(lambda r: r["log_likelihood"]["mean"]),
+        beyond(lambda r: r["marginal"]["mean"]),
+        "{:.2f} %".format(100.0 * found["error_rate"]),
+        "{:,}".format(found["n_images"]),
+    ]
+
+
+if __name__ == "__main__":
+    cli.run_main(main)
