@@ -124,6 +124,22 @@ def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
     assert "fully connected" not in changed and "no convolutions" not in changed
 
 
+@typesets
+@pytest.mark.parametrize(
+    "changes, phrase",
+    [
+        ({"warmup": 700}, "Over the first 700 steps the rate rises"),
+        ({"weight_decay": 0.07}, "by 0.07𝜂𝑡 of themselves"),
+        ({"iwae_share": 0.3, "iwae_particles": 7}, "In the last 30 % of the steps"),
+    ],
+)
+def test_what_else_was_done_in_training_is_said_where_it_was(
+    drawn, text, changes, phrase
+):
+    assert phrase in told(drawn, config=Config(**changes))
+    assert phrase not in text
+
+
 def test_no_decimal_is_typed_in_the_sources_but_lengths_and_thresholds():
     assert len(SOURCES) == 3
     for source in SOURCES:

@@ -12,10 +12,11 @@ from cvae import pictures, report
 from cvae.config import Config
 from cvae.errors import CvaeError
 
+WORDY = dict(network="conv", warmup=500, weight_decay=0.05, iwae_share=0.2)
 KINDS = {
     "with AIS": {"ais": standin.annealed()},
     "without": {},
-    "convolutions": {"config": Config(network="conv")},
+    "wordy": {"ais": standin.annealed(), "config": Config(**WORDY)},
 }
 
 
@@ -29,10 +30,12 @@ def text(drawn, request):
 
 @typesets
 @pytest.mark.parametrize("ais", [{}, {"ais": standin.annealed()}])
+@pytest.mark.parametrize("settings", [{}, WORDY])
 @pytest.mark.parametrize("note", ["", NOTE])
-def test_the_report_is_four_to_ten_pages_of_a4(tmp_path, note, ais):
+def test_the_report_is_four_to_ten_pages_of_a4(tmp_path, note, settings, ais):
     standin.draw(tmp_path / "figures", note)
-    config = Config(dataset="mnist-5k" if note else "mnist", epochs=70.0)
+    dataset = "mnist-5k" if note else "mnist"
+    config = Config(dataset=dataset, epochs=70.0, **settings)
     pdf = typeset(tmp_path, standin.results(config=config, note=note, **ais))
     pages = reader(pdf).pages
     assert 4 <= len(pages) <= 10
