@@ -203,7 +203,7 @@ def test_only_log_px_is_compared_with_models_that_know_no_classes(drawn):
     found = told(drawn, log_likelihood=high)
     assert "our \u221284.66 \u00b1 0.21 is above VAE (k = 1) at \u221286.76" in found
     assert "within two standard errors of IWAE (k = 50) at \u221284.78" in found
-    assert "and below IWAE (k = 50, two layers) at \u221282.90" in found
+    assert "and below IWAE (k = 50, two layers)" in found and "at \u221282.90" in found
     assert "is ahead by 5.56 nats" in found
     found = told(drawn, marginal=high)
     assert "is above VAE" in found and "IAF at \u221279.10. That is" in found
