@@ -64,7 +64,8 @@ VARIANTS = {
         {"iwae_share": 0.25},
     ),
     "iwae-time": Variant(
-        "the same in the base's time", {"iwae_share": 0.25, "epochs": 10.5}
+        "the importance-weighted bound in the last half, in the base's time",
+        {"iwae_share": 0.5, "epochs": 8.0},
     ),
     "particles": Variant(
         "four particles, in the base's time", {"particles": 4, "epochs": 6.5}

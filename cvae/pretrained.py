@@ -57,7 +57,7 @@ def export(run: Run, path: Path) -> None:
     for name in RESULTS:
         with files.whole_file(path / name) as scratch:
             shutil.copyfile(str(run.path / name), str(scratch))
-    Run(path).save_checkpoint(Checkpoint(arrays, checkpoint.state))
+    Run(path).save_checkpoint(Checkpoint(arrays, checkpoint.state), keep=1)
 
 
 def _copy(source, target):

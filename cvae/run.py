@@ -121,8 +121,10 @@ class Run:
 
     # Checkpoints
 
-    def save_checkpoint(self, checkpoint: Checkpoint, best: bool = False) -> None:
-        """Write the latest (and `best`) checkpoint, keeping the one before it."""
+    def save_checkpoint(
+        self, checkpoint: Checkpoint, best: bool = False, keep: int = 2
+    ) -> None:
+        """Write the latest (and `best`) checkpoint; the `keep` latest stay."""
         folder = self._file("checkpoints")
         name = "step-{:09d}.npz".format(checkpoint.state["step"])
         state = np.array(json.dumps(checkpoint.state, allow_nan=False))
@@ -131,7 +133,7 @@ class Run:
         index = self._index(warn=_say_nothing)
         useless = self._damaged | {name}
         recent = [e for e in index.get("recent", []) if e["file"] not in useless]
-        index["recent"] = ([entry] + recent)[:2]
+        index["recent"] = ([entry] + recent)[:keep]
         if best:
             index["best"] = entry
         files.write_json(folder / "index.json", index)

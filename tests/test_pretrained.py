@@ -1,5 +1,7 @@
 """The pretrained run: half the size, as good, and used where nothing was trained."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tiny
@@ -8,7 +10,7 @@ from cvae import evaluation, pretrained, sampling, training
 from cvae.errors import CvaeError
 from cvae.inference import Model
 from cvae.mnist import binarize
-from cvae.run import AVERAGE, RUNS, Run, find
+from cvae.run import AVERAGE, RUNS, Checkpoint, Run, find
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,19 @@ def test_it_has_nothing_but_the_weights_and_what_the_run_was_worth(trained, smal
     assert small.evaluation() == trained.evaluation()
     size = sum(p.stat().st_size for p in (small.path / "checkpoints").iterdir())
     assert size < 2.5 * sum(array.size for array in arrays.values()) + 20000
+
+
+def test_it_takes_the_place_of_one_before(trained, small, tmp_path):
+    path = tmp_path / "pretrained"
+    shutil.copytree(str(small.path), str(path))
+    state = dict(small.load_checkpoint().state, step=3, plan=[0, 0.0, 3])
+    Run(path).save_checkpoint(Checkpoint({}, state), keep=1)
+    pretrained.export(trained, path)
+    found, expected = (
+        sorted(p.name for p in (folder / "checkpoints").iterdir())
+        for folder in (path, small.path)
+    )
+    assert found == expected and len(found) == 2  # the checkpoint and its index
 
 
 def test_it_bounds_the_likelihood_as_the_run_does(trained, small, dataset):
