@@ -33,8 +33,10 @@ class Trainer:
     """
 
     def __init__(self, config: Config, train: Split, weighted: bool = False):
-        if weighted:
-            config = dataclasses.replace(config, particles=config.iwae_particles)
+        if weighted:  # where the score term's mean is not zero
+            config = dataclasses.replace(
+                config, particles=config.iwae_particles, path_derivative=False
+            )
         share = tf.ConfigProto(
             intra_op_parallelism_threads=max(1, threads.cores() // _n_towers(config))
         )
