@@ -48,8 +48,8 @@ def die():
 
 
 def signal_self(number, stamp):
-    """Send this process a signal, and write down when."""
-    Path(stamp).write_text(repr(time.time()))
+    """Send this process a signal, and write down what work it had done by then."""
+    Path(stamp).write_text(repr(time.process_time()))
     os.kill(os.getpid(), number)
 
 
