@@ -56,7 +56,12 @@ class Config:
         True, "leave the score term of log q, whose mean is zero, out of the gradient"
     )
     batch_size: int = _setting(256, "images in a step", 1, 10**6)
-    learning_rate: float = _setting(2e-3, "Adam's rate at the start", 1e-12, 1e9)
+    optimizer: str = _setting(
+        "adam",
+        "adam; or muon: orthogonal steps of kernels with sides of 16 to 128, else adam",
+        choices=("adam", "muon"),
+    )
+    learning_rate: float = _setting(2e-3, "learning rate at the start", 1e-12, 1e9)
     schedule: str = _setting(
         "cosine", "decay of the rate over the run", choices=("cosine", "constant")
     )
@@ -137,10 +142,11 @@ PRESETS = {
         "network": "conv",
         "hidden": (400,),
         "batch_size": 128,
-        "learning_rate": 1.5e-3,
+        "optimizer": "muon",
+        "learning_rate": 3e-3,
         "warmup": 500,
         "weight_decay": 0.05,
-        "epochs": 60.0,
+        "epochs": 56.0,
         "minutes": 150.0,
     },
 }  # type: Dict[str, Dict[str, Any]]

@@ -11,6 +11,7 @@ from cvae import draws, stack, threads, zs
 from cvae.config import Config
 from cvae.mnist import Split
 from cvae.model import build_generator, build_variational
+from cvae.muon import Muon
 from cvae.run import AVERAGE
 
 TOWERS = 2  # parts of a batch, whatever the cores: parts key their draws, and round
@@ -20,7 +21,7 @@ YOUNG = 1024  # steps
 
 
 class Trainer:
-    """θ and φ under training: Adam on minus the mean bound, weights averaged.
+    """θ and φ under training: minus the mean bound minimized, weights averaged.
 
     The images stay in the graph, and a call runs many steps in one `tf.while_loop`, so
     that TensorFlow is not entered anew for every step. The halves of a batch go through
@@ -55,7 +56,7 @@ class Trainer:
         Args:
             first_step: number of the first step, which keys its draws.
             order: image numbers, int32 `[steps, batch]`.
-            rates: Adam's learning rate of each step, float32 `[steps]`.
+            rates: learning rate of each step, float32 `[steps]`.
 
         Returns:
             The mean bound on log p(x | y) of each step's batch in nats, `[steps]`.
@@ -138,7 +139,7 @@ def _sgvb_step(intensities, y, step, rate, config, weighted):
     ]
     costs, bounds = zip(*towers)
     cost = tf.reduce_mean(tf.concat(costs, 0))
-    update = tf.train.AdamOptimizer(rate).minimize(cost)
+    update = _minimize(cost, rate, config)
     if config.weight_decay:
         with tf.control_dependencies([update]):
             update = _shrink_kernels(rate * config.weight_decay)
@@ -173,6 +174,17 @@ def _tower(intensities, y, number, config, weighted):
         lambda _: log_joint, {}, variational=lower_bound.variational, axis=0
     )
     return tighter.sgvb(), lower_bound
+
+
+def _minimize(cost, rate, config):
+    """One step of Adam, or of Muon for the kernels that it suits."""
+    adam = tf.train.AdamOptimizer(rate)
+    gradients = adam.compute_gradients(cost)
+    suited = [pair for pair in gradients if Muon.suits(pair[1])]
+    if config.optimizer == "adam" or not suited:
+        return adam.apply_gradients(gradients)
+    rest = [pair for pair in gradients if not Muon.suits(pair[1])]
+    return tf.group(adam.apply_gradients(rest), Muon(rate).apply_gradients(suited))
 
 
 def _shrink_kernels(share):

@@ -1,0 +1,135 @@
+"""Muon against NumPy: textbook iterations in float64, and the SVD itself."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+import tiny
+
+from cvae import muon, schedule
+from cvae.config import preset
+from cvae.model import build_generator, build_variational
+from cvae.trainer import Trainer
+
+CONFIG = dataclasses.replace(tiny.CONV, optimizer="muon", channels=(16, 8))
+SUITED = {  # those with 16 to 128 rows or columns, whichever are fewer; and the rates
+    "q_net/down_1/halve/kernel": (25, 16),
+    "q_net/down_1/block_1/conv_1/kernel": (9 * 16, 16),
+    "q_net/down_1/block_1/conv_2/kernel": (9 * 16, 16),
+    "q_net/hidden_1/kernel": (7 * 7 * 8 + 10, 32),
+    "gen/unfold/kernel": (32, 7 * 7 * 8),
+    "gen/up_2/double/kernel": (9 * 8, 4 * 16),
+    "gen/up_1/block_1/conv_1/kernel": (9 * 16, 16),
+    "gen/up_1/block_1/conv_2/kernel": (9 * 16, 16),
+}
+
+
+def textbook(matrix):
+    """The quintic iteration as it is written: X <- a X + (b A + c A²) X, A = X Xᵀ."""
+    x = matrix / np.linalg.norm(matrix)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return x
+
+
+def run(build):
+    with tf.Graph().as_default(), tf.Session() as session:
+        return session.run(build())
+
+
+@pytest.mark.parametrize("shape", [(90, 20), (20, 90), (30, 30)])
+def test_the_orthogonal_factor_is_the_textbooks_and_near_the_svds(shape):
+    matrix = np.random.RandomState(0).standard_normal(shape)
+    found = run(lambda: muon.orthogonal(tf.constant(matrix, tf.float32)))
+    np.testing.assert_allclose(found, textbook(matrix), atol=2e-4)
+    u, _, v = np.linalg.svd(matrix, full_matrices=False)
+    inner = u.T @ found @ v.T  # would be the identity
+    values = np.diag(inner)
+    np.testing.assert_allclose(inner, np.diag(values), atol=1e-3)
+    assert 0.65 < values.min() and values.max() < 1.25
+
+
+def test_a_gradient_of_zero_moves_nothing():
+    found = run(lambda: muon.orthogonal(tf.zeros([8, 4])))
+    np.testing.assert_array_equal(found, np.zeros((8, 4)))
+
+
+def test_two_steps_are_those_of_numpy_with_nesterovs_momentum():
+    random = np.random.RandomState(1)
+    start, *gradients = random.standard_normal((3, 3, 3, 4, 20))
+
+    def build():
+        kernel = tf.get_variable(
+            "kernel", initializer=tf.constant(start, tf.float32), use_resource=True
+        )
+        gradient = tf.placeholder(tf.float32, start.shape)
+        step = muon.Muon(tf.constant(0.1)).apply_gradients([(gradient, kernel)])
+        return kernel, gradient, step
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        kernel, fed, step = build()
+        session.run(tf.global_variables_initializer())
+        for gradient in gradients:
+            session.run(step, {fed: gradient})
+        found = session.run(kernel)
+    expected, momentum = start.reshape(36, 20), 0.0
+    for gradient in gradients:
+        gradient = gradient.reshape(36, 20)
+        momentum = 0.95 * momentum + 0.05 * gradient
+        ahead = 0.95 * momentum + 0.05 * gradient
+        expected = expected - 0.1 * 0.2 * np.sqrt(36) * textbook(ahead)
+    np.testing.assert_allclose(found.reshape(36, 20), expected, atol=1e-4)
+
+
+def test_kernels_with_both_sides_in_its_range_are_its_own_and_no_others(mnist):
+    """The first step moves those by a known mean square, the rest as Adam does."""
+    train = tiny.dataset(mnist).train
+    adam = dataclasses.replace(CONFIG, optimizer="adam")
+    rate, moves = 1e-3, []
+    for config in CONFIG, adam:
+        with Trainer(config, train) as trainer:
+            before = trainer.state()
+            order = schedule.order(0, 1, 600, config)
+            trainer.steps(0, order, np.full(1, rate, np.float32))
+            after = trainer.state()
+        moves.append({name: after[name] - before[name] for name in before})
+    names = set(tiny_shapes(CONFIG))
+    assert SUITED.keys() < names
+    for name in names:
+        by_muon, by_adam = moves[0][name], moves[1][name]
+        if name not in SUITED:
+            np.testing.assert_allclose(by_muon, by_adam, rtol=0, atol=1e-7)
+        elif np.abs(by_adam).max() > 0.0:  # behind a kernel of zeros nothing moves yet
+            assert np.prod(SUITED[name]) == by_muon.size
+            values = np.linalg.svd(by_muon.reshape(SUITED[name]), compute_uv=False)
+            largest = rate * 0.2 * max(SUITED[name]) ** 0.5
+            assert 0.6 * largest < values[0] < 1.3 * largest
+
+
+def tiny_shapes(config):
+    with tf.Graph().as_default():
+        x, y = tf.zeros([2, 784]), tf.zeros([2, 10])
+        build_generator(2, config).observe(y=y)["x"]
+        build_variational(x, y, tf.constant([0, 0], tf.int64), config).observe()["z"]
+        return {v.op.name: v.shape for v in tf.trainable_variables()}
+
+
+def test_a_resumed_state_goes_on_bit_for_bit(mnist):
+    train = tiny.dataset(mnist).train
+    rates = np.full(4, 1e-3, np.float32)
+    with Trainer(CONFIG, train) as one, Trainer(CONFIG, train) as other:
+        one.steps(0, schedule.order(0, 4, 600, CONFIG), rates)
+        other.restore(one.state())
+        order = schedule.order(4, 4, 600, CONFIG)
+        np.testing.assert_array_equal(
+            one.steps(4, order, rates), other.steps(4, order, rates)
+        )
+        for name, array in one.state().items():
+            np.testing.assert_array_equal(array, other.state()[name])
+
+
+def test_the_preset_best_takes_it_for_its_convolutions():
+    config = preset("best")
+    assert config.optimizer == "muon" and config.network == "conv"
