@@ -54,8 +54,12 @@ VARIANTS = {
     ),
     "relu": Variant("ReLU", {"activation": "relu"}),
     "score": Variant("the score term kept", {"path_derivative": False}),
-    "rate-low": Variant("half the rate", {"learning_rate": 7.5e-4}),
-    "rate-high": Variant("twice the rate", {"learning_rate": 3e-3}),
+    "rate-low": Variant("half the rate", {"learning_rate": 1.5e-3}),
+    "rate-high": Variant("twice the rate", {"learning_rate": 6e-3}),
+    "adam": Variant("Adam alone", {"optimizer": "adam"}),
+    "adam-low": Variant(
+        "Adam alone, half the rate", {"optimizer": "adam", "learning_rate": 1.5e-3}
+    ),
     "batch": Variant("batches of 256", {"batch_size": 256}),
     "constant": Variant("constant rate", {"schedule": "constant"}),
     "last": Variant("the last weights, not their average", {"average": 0.0}),

@@ -145,8 +145,8 @@ PRESETS = {
         "optimizer": "muon",
         "learning_rate": 3e-3,
         "warmup": 500,
-        "weight_decay": 0.05,
-        "epochs": 56.0,
+        "weight_decay": 0.08,
+        "epochs": 58.0,
         "minutes": 150.0,
     },
 }  # type: Dict[str, Dict[str, Any]]

@@ -72,7 +72,7 @@ def results(
         last: the last row of the run's metrics.
         facts: what `pictures.draw` measured.
     """
-    from cvae import trainer, training, zs
+    from cvae import muon, trainer, training, zs
 
     checkpoint = run.load_checkpoint(best=True)
     config, weights = run.config.to_dict(), averages(checkpoint)
@@ -92,6 +92,7 @@ def results(
         "pictures": facts,
         "published": files.read_json(PUBLISHED),
         "averaging": {"young": trainer.YOUNG, "every": trainer.AVERAGE_EVERY},
+        "muon": {"sides": muon.SIDES, "step": muon.STEP},
         "importance": {"levels": importance.LEVELS, "margin": importance.MARGIN},
         "last": last,
         "n_train": len(train.images),

@@ -75,9 +75,10 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
         )
     )
     print(
-        "plan      {}; batch {}, Adam {:g}, {} rate, seed {}".format(
+        "plan      {}; batch {}, {} {:g}, {} rate, seed {}".format(
             ", ".join(_parts_of_plan(config)),
             config.batch_size,
+            config.optimizer.capitalize(),
             config.learning_rate,
             config.schedule,
             config.seed,

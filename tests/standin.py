@@ -147,6 +147,7 @@ def results(config=None, note="", facts=FACTS, **changes):
         "pictures": facts,
         "published": files.read_json(report.PUBLISHED),
         "averaging": {"young": 1024, "every": 16},
+        "muon": {"sides": [16, 128], "step": 0.2},
         "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0},
         "last": {"step": 16407, "epoch": 70.0032, "seconds": 581.3},
         "n_train": 60000,

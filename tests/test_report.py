@@ -130,6 +130,7 @@ def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
     [
         ({"warmup": 700}, "Over the first 700 steps the rate rises"),
         ({"weight_decay": 0.07}, "by 0.07𝜂𝑡 of themselves"),
+        ({"optimizer": "muon"}, "Muon makes the momentum"),
         ({"iwae_share": 0.3, "iwae_particles": 7}, "In the last 30 % of the steps"),
     ],
 )

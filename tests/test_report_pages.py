@@ -12,7 +12,9 @@ from cvae import pictures, report
 from cvae.config import Config
 from cvae.errors import CvaeError
 
-WORDY = dict(network="conv", warmup=500, weight_decay=0.05, iwae_share=0.2)
+WORDY = dict(
+    network="conv", optimizer="muon", warmup=500, weight_decay=0.05, iwae_share=0.2
+)
 KINDS = {
     "with AIS": {"ais": standin.annealed()},
     "without": {},
