@@ -2,12 +2,14 @@
 
     python benchmarks/models.py
     python benchmarks/models.py --only base blocks --images 10000
+    python benchmarks/models.py --only base adam adam-low --epochs 3
 
 Each trains on the first 50,000 training images by the same seed, and is judged by the
-last 10,000; the test set is not looked at. The budget is the base's 16 epochs, some
-nine minutes on two cores, or as many as take the base's time where the row says so.
-Runs are kept in runs/models: one that was trained before is not trained again, and one
-that was stopped goes on. Rows of earlier calls stay in the JSON.
+last 10,000; the test set is not looked at. The budget is the base's 16 epochs (or
+`--epochs`), some twelve minutes on two cores, or as many as take the base's time where
+the row says so. Runs are kept in runs/models: one that was trained before is not
+trained again, and one that was stopped goes on. Rows of earlier calls, which were of
+other variants or epochs, stay in the JSON.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -89,6 +91,13 @@ def main():
         help="some of " + ", ".join(VARIANTS),
     )
     parser.add_argument(
+        "--epochs",
+        type=options.whole(1, 1000),
+        default=int(BASE.epochs),
+        metavar="E",
+        help="of the base",
+    )
+    parser.add_argument(
         "--images",
         type=options.whole(2, 10000),
         default=2000,
@@ -102,19 +111,28 @@ def main():
     dataset = mnist.load("mnist", arguments.mnist_dir)
     rows = files.read_json(arguments.output) if arguments.output.exists() else {}
     for name in arguments.only:
-        rows[name] = row(VARIANTS[name], RUNS / "models" / name, dataset, arguments)
+        key = key_of(name, arguments.epochs)
+        path = RUNS / "models" / key
+        rows[key] = row(VARIANTS[name], path, dataset, arguments)
         files.write_json(arguments.output, rows)
-    print(table(rows))
+    print(table(rows, arguments.epochs))
 
 
-def config_of(variant: Variant) -> Config:
-    """Return the settings of a variant."""
-    return Config.from_dict(dict(BASE.to_dict(), **variant.changes))
+def key_of(name: str, epochs: float) -> str:
+    """Return what the JSON calls the variant `name` of a base of so many epochs."""
+    return "{}-{:g}".format(name, epochs)
+
+
+def config_of(variant: Variant, epochs: float) -> Config:
+    """Return the settings of a variant of a base of so many epochs."""
+    settings = dict(BASE.to_dict(), **variant.changes)
+    settings["epochs"] *= epochs / BASE.epochs
+    return Config.from_dict(settings)
 
 
 def row(variant, path, dataset, arguments):
     """Train and evaluate one variant: what the JSON says of it."""
-    run = pipeline.open_or_create(path, config_of(variant))
+    run = pipeline.open_or_create(path, config_of(variant, arguments.epochs))
     last = training.train(run, dataset)
     train, held_out, name = training.splits(dataset, run.config)
     judged = Split(*(part[: arguments.images] for part in held_out))
@@ -137,9 +155,10 @@ def row(variant, path, dataset, arguments):
     )
 
 
-def table(rows):
+def table(rows, epochs):
     """What is printed: bounds and estimates in nats, beside the base's, in Markdown."""
-    names = [name for name in VARIANTS if name in rows]
+    keys = [key_of(name, epochs) for name in VARIANTS]
+    base = rows.get(key_of("base", epochs))
     lines = [
         "Held-out images, nats; the bound of 10,000, the rest of as many as stated, "
         "{} particles; in brackets, beyond the base".format(PARTICLES),
@@ -150,7 +169,7 @@ def table(rows):
         ),
         "|" + " --- |" * 9,
     ]
-    lines += [shared.line(_cells(rows[name], rows.get("base"))) for name in names]
+    lines += [shared.line(_cells(rows[key], base)) for key in keys if key in rows]
     return "\n".join(lines)
 
 

@@ -68,7 +68,7 @@ def iwae_start(plan: Plan, config: Config) -> int:
 
 
 def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
-    """Return the learning rate for `n_steps` steps from `first`, float32 `[n_steps]`."""
+    """Return the rates of `n_steps` steps from `first`, float32 `[n_steps]`."""
     steps = range(first, first + n_steps)
     decay = [_decay(plan.at(step), config) for step in steps]
     rise = [min(1.0, (step + 1) / max(1, config.warmup)) for step in steps]
