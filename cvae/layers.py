@@ -43,6 +43,11 @@ def conv(
     return tf.nn.bias_add(tf.nn.conv2d(h, kernel, strides, "SAME"), bias)
 
 
+def is_kernel(variable: tf.Variable) -> bool:
+    """Return whether `variable` is the kernel of a layer, not its bias."""
+    return variable.op.name.endswith("kernel")
+
+
 def glorot(seed: int):
     """Return an initializer of kernels `[..., n_in, n_out]`, keyed by `seed`."""
 

@@ -8,6 +8,8 @@ orthogonal, a step goes as far in every direction that the gradient has.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from cvae.layers import is_kernel
+
 MOMENTUM = 0.95
 # Root mean square of a step over the rate, which makes rates those of Adam (Liu et al.
 # 2025, "Muon is Scalable for LLM Training", section 2.2).
@@ -28,10 +30,9 @@ class Muon(tf.train.Optimizer):
 
     @staticmethod
     def suits(variable: tf.Variable) -> bool:
-        """Return whether `variable` is a kernel with sides in `SIDES`."""
+        """Return whether `variable` is a kernel whose shorter side lies in `SIDES`."""
         low, high = SIDES
-        is_kernel = variable.op.name.endswith("kernel")
-        return is_kernel and low <= min(_sides(variable)) <= high
+        return is_kernel(variable) and low <= min(_sides(variable)) <= high
 
     def _create_slots(self, var_list):
         for variable in var_list:

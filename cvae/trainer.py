@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 
 from cvae import draws, stack, threads, zs
 from cvae.config import Config
+from cvae.layers import is_kernel
 from cvae.mnist import Split
 from cvae.model import build_generator, build_variational
 from cvae.muon import Muon
@@ -189,7 +190,7 @@ def _minimize(cost, rate, config):
 
 def _shrink_kernels(share):
     """Weight decay apart from Adam's moments (Loshchilov & Hutter 2019, AdamW)."""
-    kernels = [v for v in tf.trainable_variables() if v.op.name.endswith("kernel")]
+    kernels = [v for v in tf.trainable_variables() if is_kernel(v)]
     return tf.group(*(kernel.assign_sub(share * kernel) for kernel in kernels))
 
 

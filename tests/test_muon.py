@@ -13,7 +13,7 @@ from cvae.model import build_generator, build_variational
 from cvae.trainer import Trainer
 
 CONFIG = dataclasses.replace(tiny.CONV, optimizer="muon", channels=(16, 8))
-SUITED = {  # those with 16 to 128 rows or columns, whichever are fewer; and the rates
+SUITED = {  # those with 16 to 128 rows or columns, whichever are fewer
     "q_net/down_1/halve/kernel": (25, 16),
     "q_net/down_1/block_1/conv_1/kernel": (9 * 16, 16),
     "q_net/down_1/block_1/conv_2/kernel": (9 * 16, 16),
@@ -83,7 +83,7 @@ def test_two_steps_are_those_of_numpy_with_nesterovs_momentum():
     np.testing.assert_allclose(found.reshape(36, 20), expected, atol=1e-4)
 
 
-def test_kernels_with_both_sides_in_its_range_are_its_own_and_no_others(mnist):
+def test_kernels_whose_shorter_side_is_in_its_range_are_its_own_and_no_others(mnist):
     """The first step moves those by a known mean square, the rest as Adam does."""
     train = tiny.dataset(mnist).train
     adam = dataclasses.replace(CONFIG, optimizer="adam")
