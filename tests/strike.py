@@ -3,8 +3,8 @@
 python tests/strike.py '{"site": ..., "signal": ..., "stamp": ...}' train.py --run DIR
 
 `site` is a name in `traps.SITES`, or a module about to be imported. The CPU time up to
-the signal is written to `stamp`. `images` cuts the training set, so that an epoch is
-short.
+the signal and its moment are written to `stamp`. `images` cuts the training set, so
+that an epoch is short.
 """
 
 import json

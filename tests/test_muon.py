@@ -34,9 +34,9 @@ def textbook(matrix):
     return x
 
 
-def run(build):
+def run(made):
     with tf.Graph().as_default(), tf.Session() as session:
-        return session.run(build())
+        return session.run(made())
 
 
 @pytest.mark.parametrize("shape", [(90, 20), (20, 90), (30, 30)])
@@ -60,7 +60,7 @@ def test_two_steps_are_those_of_numpy_with_nesterovs_momentum():
     random = np.random.RandomState(1)
     start, *gradients = random.standard_normal((3, 3, 3, 4, 20))
 
-    def build():
+    def one_step():
         kernel = tf.get_variable(
             "kernel", initializer=tf.constant(start, tf.float32), use_resource=True
         )
@@ -69,7 +69,7 @@ def test_two_steps_are_those_of_numpy_with_nesterovs_momentum():
         return kernel, gradient, step
 
     with tf.Graph().as_default(), tf.Session() as session:
-        kernel, fed, step = build()
+        kernel, fed, step = one_step()
         session.run(tf.global_variables_initializer())
         for gradient in gradients:
             session.run(step, {fed: gradient})
@@ -95,7 +95,8 @@ def test_kernels_whose_shorter_side_is_in_its_range_are_its_own_and_no_others(mn
             trainer.steps(0, order, np.full(1, rate, np.float32))
             after = trainer.state()
         moves.append({name: after[name] - before[name] for name in before})
-    names = set(tiny_shapes(CONFIG))
+    with tf.Graph().as_default():
+        names = {variable.op.name for variable in build(CONFIG)}
     assert SUITED.keys() < names
     for name in names:
         by_muon, by_adam = moves[0][name], moves[1][name]
@@ -108,12 +109,12 @@ def test_kernels_whose_shorter_side_is_in_its_range_are_its_own_and_no_others(mn
             assert 0.6 * largest < values[0] < 1.3 * largest
 
 
-def tiny_shapes(config):
-    with tf.Graph().as_default():
-        x, y = tf.zeros([2, 784]), tf.zeros([2, 10])
-        build_generator(2, config).observe(y=y)["x"]
-        build_variational(x, y, tf.constant([0, 0], tf.int64), config).observe()["z"]
-        return {v.op.name: v.shape for v in tf.trainable_variables()}
+def build(config):
+    """Make the nets of `config`; return their variables."""
+    x, y = tf.zeros([2, 784]), tf.zeros([2, 10])
+    build_generator(2, config).observe(y=y)
+    build_variational(x, y, tf.constant([0, 0], tf.int64), config).observe()
+    return tf.trainable_variables()
 
 
 def test_a_resumed_state_goes_on_bit_for_bit(mnist):
@@ -132,4 +133,12 @@ def test_a_resumed_state_goes_on_bit_for_bit(mnist):
 
 def test_the_preset_best_takes_it_for_its_convolutions():
     config = preset("best")
-    assert config.optimizer == "muon" and config.network == "conv"
+    assert config.optimizer == "muon"
+    with tf.Graph().as_default():
+        variables = build(config)
+        suited = {v.op.name for v in variables if muon.Muon.suits(v)}
+        names = {v.op.name for v in variables}
+    of_blocks = {n for n in names if "block_1/conv" in n and n.endswith("kernel")}
+    assert len(of_blocks) == 8 and of_blocks < suited
+    large = {"q_net/hidden_1/kernel", "gen/unfold/kernel"}
+    assert large < names and not large & suited
