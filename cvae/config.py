@@ -61,15 +61,15 @@ class Config:
         "adam; or muon: orthogonal steps of kernels with sides of 16 to 128, else adam",
         choices=("adam", "muon"),
     )
-    learning_rate: float = _setting(2e-3, "learning rate at the start", 1e-12, 1e9)
+    learning_rate: float = _setting(4e-3, "learning rate at the start", 1e-12, 1e9)
     schedule: str = _setting(
         "cosine", "decay of the rate over the run", choices=("cosine", "constant")
     )
     warmup: int = _setting(
-        0, "steps in which the rate rises to its schedule at the start", 0, 10**9
+        200, "steps in which the rate rises to its schedule at the start", 0, 10**9
     )
     weight_decay: float = _setting(
-        0.0, "share of the kernels that a step takes away, times its rate", 0.0, 1e3
+        0.05, "share of the kernels that a step takes away, times its rate", 0.0, 1e3
     )
     average: float = _setting(
         0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999

@@ -19,6 +19,7 @@ TOWERS = 2  # parts of a batch, whatever the cores: parts key their draws, and r
 WIDE = 1024  # units of a layer whose weights two cores do better to read once
 AVERAGE_EVERY = 16  # steps, once the average is no longer young
 YOUNG = 1024  # steps
+LOGITS_BIAS = "gen/x_logits/bias"  # of dense nets; in convolutions pixels share theirs
 
 
 class Trainer:
@@ -29,6 +30,9 @@ class Trainer:
     the nets side by side, each on its share of the cores: threads that work on products
     of their own do not wait for each other within each product. Wide nets take batches
     whole: their weights are more than a core's cache holds.
+
+    Dense nets start with each pixel's log-odds in the images as the biases of its logit:
+    some pixels' are far from zero, and Adam would be long on its way there.
 
     With `weighted`, what it maximizes is the mean importance-weighted bound of
     `config.iwae_particles` (Burda et al. 2016).
@@ -48,6 +52,11 @@ class Trainer:
         self._session.run(
             self._initialize, {self._images: train.images, self._labels: train.labels}
         )
+        if LOGITS_BIAS in self._variables:
+            names = LOGITS_BIAS, LOGITS_BIAS + AVERAGE
+            variables = {name: self._variables[name] for name in names}
+            log_odds = dict.fromkeys(names, _log_odds(train.images))
+            stack.load(self._session, variables, log_odds)
 
     def steps(
         self, first_step: int, order: np.ndarray, rates: np.ndarray
@@ -127,6 +136,12 @@ class Trainer:
         }
         data = tf.variables_initializer(tf.get_collection("data"))
         self._initialize = tf.group(data, tf.global_variables_initializer())
+
+
+def _log_odds(images):
+    """Return each pixel's log-odds of a 1, finite by half a 1 and half a 0 added."""
+    share = (images.sum(0) / 255.0 + 0.5) / (len(images) + 1.0)
+    return np.log(share / (1.0 - share)).astype(np.float32)
 
 
 def _sgvb_step(intensities, y, step, rate, config, weighted):

@@ -13,6 +13,7 @@ from cvae.run import Run
 
 N = 400
 PARTICLES = 1000
+TIMES = 8
 IMAGES = all_images(9)
 TINY = Config(
     n_classes=2,
@@ -23,6 +24,8 @@ TINY = Config(
     epochs=40.0,
     minutes=None,
     learning_rate=1e-2,
+    warmup=0,
+    weight_decay=0.0,
     evaluate_every=20,
 )
 
@@ -123,16 +126,16 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def totals(trained):
-    """log p(x | y) of all 2^9 images by both classes, `[images, classes]`, four times.
+    """log p(x | y) of all 2^9 images by both classes, `[images, classes]`, often.
 
-    The four have draws of their own: the images' numbers go on from one to the next.
+    Each time has draws of its own: the images' numbers go on from one to the next.
     """
     run, weights = trained
     with Model(run.config, weights) as model:
-        images = [(i, x, 0, range(2)) for i, x in enumerate(np.tile(IMAGES, (4, 1)))]
+        images = [(i, x, 0, range(2)) for i, x in enumerate(np.tile(IMAGES, (TIMES, 1)))]
         estimates = list(model.estimates(images, PARTICLES))
     found = np.stack([estimate.log_likelihoods[-1] for estimate in estimates])
-    return found.reshape(4, len(IMAGES), 2)
+    return found.reshape(TIMES, len(IMAGES), 2)
 
 
 @pytest.fixture(scope="module")

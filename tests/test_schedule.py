@@ -40,7 +40,7 @@ def test_another_seed_or_epoch_is_another_order():
 
 
 def test_the_cosine_starts_at_the_rate_halves_in_the_middle_and_ends_near_zero():
-    config = Config(learning_rate=0.5, epochs=10.0, batch_size=10)
+    config = Config(learning_rate=0.5, warmup=0, epochs=10.0, batch_size=10)
     plan = schedule.full_plan(config, 100)
     rates = schedule.rates(plan, 0, 100, config)
     assert plan == Plan(0, 0.0, 100)
@@ -51,13 +51,13 @@ def test_the_cosine_starts_at_the_rate_halves_in_the_middle_and_ends_near_zero()
 
 
 def test_a_constant_schedule_stays_at_the_rate():
-    config = Config(schedule="constant", learning_rate=0.25)
+    config = Config(schedule="constant", learning_rate=0.25, warmup=0)
     assert (schedule.rates(Plan(0, 0.0, 9), 0, 9, config) == 0.25).all()
 
 
 @pytest.mark.parametrize("kind", ["cosine", "constant"])
 def test_a_warm_up_rises_in_a_line_to_the_schedule_and_is_gone(kind):
-    plain = Config(schedule=kind, epochs=10.0, batch_size=10)
+    plain = Config(schedule=kind, warmup=0, epochs=10.0, batch_size=10)
     warm = dataclasses.replace(plain, warmup=8)
     plan = schedule.full_plan(plain, 100)
     share = schedule.rates(plan, 0, 20, warm) / schedule.rates(plan, 0, 20, plain)

@@ -74,9 +74,10 @@ def test_each_half_of_a_batch_has_draws_of_its_own(train):
 def test_a_wide_net_takes_its_batch_whole_and_trains(train):
     wide = dataclasses.replace(tiny.CONFIG, hidden=(1024,))
     with Trainer(wide, train) as trainer:
-        bounds = _take(trainer, 0, 40, wide)
+        order = schedule.order(0, 160, 600, wide)
+        bounds = trainer.steps(0, order, np.full(160, 2e-3, np.float32))
         products = _count_products(trainer)
-    assert np.isfinite(bounds).all() and bounds[-5:].mean() > bounds[:5].mean() + 100
+    assert np.isfinite(bounds).all() and bounds[-5:].mean() > bounds[:5].mean() + 50
     narrow = dataclasses.replace(tiny.CONFIG, hidden=(1023,))
     with Trainer(narrow, train) as trainer:
         assert _count_products(trainer) == 2 * products
@@ -102,12 +103,16 @@ def test_another_seed_gives_other_weights(train):
         assert not np.array_equal(one.state()[kernel], other.state()[kernel])
 
 
-def test_weights_start_as_glorot_uniform_and_biases_at_zero(train):
+def test_weights_start_as_glorot_uniform_and_biases_at_zero_or_log_odds(train):
+    ones = train.images.astype(np.float64).sum(0) / 255 + 0.5
+    log_odds = np.log(ones) - np.log(len(train.images) + 1 - ones)
     with Trainer(tiny.CONFIG, train) as trainer:
         weights = trainer.averages()
     assert {n: w.shape for n, w in weights.items()} == tiny.shapes(tiny.CONFIG)
     for name, weight in weights.items():
-        if name.endswith("bias"):
+        if name == "gen/x_logits/bias":
+            np.testing.assert_allclose(weight, log_odds, rtol=1e-5)
+        elif name.endswith("bias"):
             assert (weight == 0).all()
         else:
             limit = np.sqrt(6.0 / sum(weight.shape))
@@ -195,7 +200,7 @@ def test_adams_first_step_moves_every_touched_weight_by_the_rate(train):
         after = trainer.state()
     name = "gen/x_logits/bias"
     np.testing.assert_allclose(
-        np.abs(after[name] - before[name]), np.full(784, 1e-3), rtol=1e-2
+        np.abs(after[name] - before[name]), np.full(784, 1e-3), rtol=5e-2
     )
 
 
@@ -218,7 +223,6 @@ def test_training_raises_the_bound_above_independent_pixels(train):
     with Trainer(tiny.CONFIG, train) as trainer:
         order = schedule.order(0, 300, 600, tiny.CONFIG)
         bounds = trainer.steps(0, order, np.full(300, 5e-3, np.float32))
-    assert bounds[0] < -500
     assert bounds[-20:].mean() > independent.sum(1).mean() + 20
 
 

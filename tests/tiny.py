@@ -8,7 +8,15 @@ from cvae.config import Config
 from cvae.mnist import Dataset, Split
 
 CONFIG = Config(
-    hidden=(32,), z_dim=5, batch_size=50, epochs=4.0, minutes=None, evaluate_every=2
+    hidden=(32,),
+    z_dim=5,
+    batch_size=50,
+    learning_rate=2e-3,
+    warmup=0,
+    weight_decay=0.0,
+    epochs=4.0,
+    minutes=None,
+    evaluate_every=2,
 )
 CONV = dataclasses.replace(CONFIG, network="conv", channels=(4, 8))
 

@@ -28,6 +28,8 @@ def recipe(batch_size: int) -> Config:
         batch_size=batch_size,
         learning_rate=1e-3,
         schedule="constant",
+        warmup=0,
+        weight_decay=0.0,
         epochs=3000.0,
         minutes=None,
     )
