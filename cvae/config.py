@@ -35,7 +35,7 @@ class Config:
         "mlp", "inside of NN_θ and the encoder", choices=("mlp", "conv")
     )
     hidden: Tuple[int, ...] = _setting(
-        (800, 800),
+        (600, 600),
         "units of the encoder's hidden layers; the decoder's, reversed",
         1,
         10**6,
@@ -75,7 +75,7 @@ class Config:
         0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999
     )
     epochs: Optional[float] = _setting(
-        80.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
+        100.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
     )
     minutes: Optional[float] = _setting(
         10.0,

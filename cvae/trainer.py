@@ -31,8 +31,8 @@ class Trainer:
     of their own do not wait for each other within each product. Wide nets take batches
     whole: their weights are more than a core's cache holds.
 
-    Dense nets start with each pixel's log-odds in the images as the biases of its logit:
-    some pixels' are far from zero, and Adam would be long on its way there.
+    In dense nets the bias of each pixel's logit starts at the pixel's log-odds in the
+    images: those of dark pixels are far from zero, a long way at Adam's pace.
 
     With `weighted`, what it maximizes is the mean importance-weighted bound of
     `config.iwae_particles` (Burda et al. 2016).

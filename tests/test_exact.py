@@ -132,7 +132,8 @@ def totals(trained):
     """
     run, weights = trained
     with Model(run.config, weights) as model:
-        images = [(i, x, 0, range(2)) for i, x in enumerate(np.tile(IMAGES, (TIMES, 1)))]
+        rows = np.tile(IMAGES, (TIMES, 1))
+        images = [(i, x, 0, range(2)) for i, x in enumerate(rows)]
         estimates = list(model.estimates(images, PARTICLES))
     found = np.stack([estimate.log_likelihoods[-1] for estimate in estimates])
     return found.reshape(TIMES, len(IMAGES), 2)

@@ -122,6 +122,8 @@ def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
         assert phrase not in text
     assert "fully connected" in text and "no convolutions" in text
     assert "fully connected" not in changed and "no convolutions" not in changed
+    assert "the log-odds of their pixels" in text
+    assert "the log-odds of their pixels" not in changed
 
 
 @typesets

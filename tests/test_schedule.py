@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from cvae.config import Config
 from cvae.schedule import Plan
 
 
+@fuzz(60)
 @given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 60))
 def test_every_image_is_seen_once_an_epoch_whatever_the_batch(size, n_steps, n_images):
     config = Config(batch_size=size)
@@ -22,6 +24,7 @@ def test_every_image_is_seen_once_an_epoch_whatever_the_batch(size, n_steps, n_i
         assert sorted(epoch) == list(range(n_images))
 
 
+@fuzz(60)
 @given(st.integers(0, 50), st.integers(1, 9), st.integers(1, 9))
 def test_the_order_does_not_depend_on_how_steps_are_grouped(first, left, right):
     config = Config(batch_size=7)
@@ -71,6 +74,7 @@ def test_a_plan_that_fits_is_not_touched():
     assert schedule.refit(plan, 10, fits=10**6, goal=100) == plan
 
 
+@fuzz(60)
 @given(st.integers(1, 99), st.integers(1, 98))
 def test_a_shortened_plan_goes_on_from_its_progress_and_ends_in_time(step, fits):
     plan = Plan(0, 0.0, 100)
@@ -96,6 +100,7 @@ def test_a_run_ended_by_time_alone_has_an_endless_plan_at_first():
     assert schedule.full_plan(config, 60000).end == schedule.ENDLESS
 
 
+@fuzz(60)
 @given(st.floats(0.01, 1.0), st.integers(1, 99), st.integers(1, 98))
 def test_the_importance_weighted_part_is_the_last_share_of_a_bent_plan_too(
     share, step, fits
