@@ -26,11 +26,11 @@ MIN_CALLS = 3
 
 
 class Point(NamedTuple):
-    """The sizes that vary; by default those of the default preset."""
+    """The sizes that vary; by default the default preset's, but a wider net's."""
 
     batch_size: int = Config().batch_size
     particles: int = Config().particles
-    width: int = Config().hidden[0]
+    width: int = 800
     z_dim: int = Config().z_dim
     images: int = 60000
 

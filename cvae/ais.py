@@ -29,7 +29,7 @@ from cvae.hmc import Path, Point, anneal
 from cvae.model import build_generator
 from cvae.summary import estimate
 
-# By measurement on the default run (800-800, 40 dimensions), at equal cost: many
+# By measurement on a run of 800-800 (40 dimensions), at equal cost: many
 # temperatures with short trajectories beat fewer with long ones.
 CHAINS = 8  # an image
 TEMPERATURES = 1000  # moves from β = 0 to 1
