@@ -11,7 +11,8 @@ A peer is a class `Peer(config, train, …)` with
 `driver.py` gives workers their turns. What all do in a step is alike: gather the
 intensities of a shuffled batch, draw its bits, encode, draw one z an image, decode, the
 bound from the log-probabilities of that z, its gradient, Adam. All but ours have ReLU
-and a constant rate, whatever `config` says; the rest they take from it.
+and a constant rate, whatever `config` says, and biases of zero at the start; the rest
+they take from it.
 """
 
 from cvae.config import Config
