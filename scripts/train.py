@@ -14,7 +14,7 @@ import importlib
 import threading
 import time
 
-from cvae import cli, mnist, options
+from cvae import cli, download, mnist, options
 from cvae.config import preset
 from cvae.errors import CvaeError
 from cvae.run import RUNS, Run, find
@@ -30,7 +30,9 @@ def main():
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
-    threading.Thread(target=_import_training, daemon=True).start()
+    threading.Thread(
+        target=_import_training, name=download.IMPORTING, daemon=True
+    ).start()
 
     if arguments.resume:
         run = _run_to_resume(arguments)
