@@ -39,7 +39,7 @@ VARIANTS = {
     "base": Variant("the base", {}),
     "seed": Variant("the base, another seed", {"seed": 1}),
     "no-decay": Variant("no weight decay", {"weight_decay": 0.0}),
-    "decay": Variant("three times the weight decay", {"weight_decay": 0.15}),
+    "decay": Variant("twice the weight decay", {"weight_decay": 0.16}),
     "blocks": Variant("two blocks at each side, 16 epochs", {"blocks": 2}),
     "blocks-time": Variant(
         "two blocks at each side, in the base's time", {"blocks": 2, "epochs": 9.0}

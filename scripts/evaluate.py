@@ -1,8 +1,8 @@
 """Evaluate a run on the test images: bounds, log p(x|y), log p(x), classifier.
 
 python scripts/evaluate.py
-python scripts/evaluate.py --particles 5000 --ais 100      # as published
-python scripts/evaluate.py --run runs/20211224-183000 --particles 100
+python scripts/evaluate.py --particles 100      # as published
+python scripts/evaluate.py --run runs/20211224-183000 --particles 5000 --ais 100
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
