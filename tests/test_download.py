@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -22,6 +23,7 @@ import pytest
 from conftest import ROOT
 
 from cvae import mnist
+from cvae.download import IMPORTING
 from cvae.errors import CvaeError
 
 LIMITS = mnist.Limits(max_size=1 << 20, pause=0.01)
@@ -180,6 +182,21 @@ def test_real_mirrors_are_the_buckets_and_the_original_site_last():
         "yann.lecun.com",
     ]
     assert all(mirror.endswith("/") for mirror in mnist.MIRRORS)
+
+
+def test_nothing_is_fetched_before_the_script_has_imported(server, tmp_path):
+    """CPython 3.7 could lock up, two threads each waiting for the other's imports."""
+    asked = []
+
+    def slow_import():
+        time.sleep(0.5)
+        asked.extend(server.log)
+
+    thread = threading.Thread(target=slow_import, name=IMPORTING)
+    thread.start()
+    mnist.download(tmp_path, [server.mirror("good")], TINY, LIMITS)
+    assert not thread.is_alive() and asked == []
+    assert_all_there(tmp_path)
 
 
 def test_failure_at_the_third_file_leaves_none(server, tmp_path):
