@@ -146,7 +146,7 @@ PRESETS = {
         "learning_rate": 3e-3,
         "warmup": 500,
         "weight_decay": 0.08,
-        "epochs": 58.0,
+        "epochs": 86.0,
         "minutes": 150.0,
     },
 }  # type: Dict[str, Dict[str, Any]]
