@@ -39,7 +39,7 @@ VARIANTS = {
     "base": Variant("the base", {}),
     "seed": Variant("the base, another seed", {"seed": 1}),
     "no-decay": Variant("no weight decay", {"weight_decay": 0.0}),
-    "decay": Variant("twice the weight decay", {"weight_decay": 0.16}),
+    "decay": Variant("twice the weight decay", {"weight_decay": 2 * BASE.weight_decay}),
     "blocks": Variant("two blocks at each side, 16 epochs", {"blocks": 2}),
     "blocks-time": Variant(
         "two blocks at each side, in the base's time", {"blocks": 2, "epochs": 9.0}
@@ -56,8 +56,8 @@ VARIANTS = {
     ),
     "relu": Variant("ReLU", {"activation": "relu"}),
     "score": Variant("the score term kept", {"path_derivative": False}),
-    "rate-low": Variant("half the rate", {"learning_rate": 1.5e-3}),
-    "rate-high": Variant("twice the rate", {"learning_rate": 6e-3}),
+    "rate-low": Variant("half the rate", {"learning_rate": BASE.learning_rate / 2}),
+    "rate-high": Variant("twice the rate", {"learning_rate": 2 * BASE.learning_rate}),
     "adam": Variant("Adam alone", {"optimizer": "adam"}),
     "adam-low": Variant(
         "Adam alone, half the rate", {"optimizer": "adam", "learning_rate": 1.5e-3}
