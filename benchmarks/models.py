@@ -60,7 +60,8 @@ VARIANTS = {
     "rate-high": Variant("twice the rate", {"learning_rate": 2 * BASE.learning_rate}),
     "adam": Variant("Adam alone", {"optimizer": "adam"}),
     "adam-low": Variant(
-        "Adam alone, half the rate", {"optimizer": "adam", "learning_rate": 1.5e-3}
+        "Adam alone, half the rate",
+        {"optimizer": "adam", "learning_rate": BASE.learning_rate / 2},
     ),
     "batch": Variant("batches of 256", {"batch_size": 256}),
     "constant": Variant("constant rate", {"schedule": "constant"}),

@@ -59,3 +59,13 @@ def graph():
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(1)
         yield graph
+
+
+@pytest.fixture
+def server():
+    """A running hostile server whose files are the four tiny ones."""
+    import hostile_server
+    from tiny_mirrors import PACKED
+
+    with hostile_server.serve(PACKED) as running:
+        yield running

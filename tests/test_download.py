@@ -2,8 +2,6 @@
 
 import errno
 import fcntl
-import gzip
-import hashlib
 import json
 import os
 import pty
@@ -21,12 +19,12 @@ import hostile_server
 import pooch  # noqa: F401 (so that no test waits for the import)
 import pytest
 from conftest import ROOT
+from tiny_mirrors import LIMITS, PACKED, TINY, assert_all_there, one_line
 
 from cvae import mnist
 from cvae.download import IMPORTING
 from cvae.errors import CvaeError
 
-LIMITS = mnist.Limits(max_size=1 << 20, pause=0.01)
 IMPATIENT = LIMITS._replace(silence=1, grace=2, min_rate=1e6)
 
 # What a mirror may do, and what the message says then.
@@ -67,41 +65,6 @@ mnist.download(destination, mirrors, files, mnist.Limits(*limits))
 """
 
 
-def tiny_contents():
-    """Four well-formed IDX files by name: 3 training and 2 test images."""
-    contents = {}
-    for prefix, count in (("train", 3), ("t10k", 2)):
-        pixels = bytes(i * 7 % 256 for i in range(count * 784))
-        images = struct.pack(">4I", 0x803, count, 28, 28) + pixels
-        labels = struct.pack(">2I", 0x801, count) + bytes(range(count))
-        contents[prefix + "-images-idx3-ubyte"] = images
-        contents[prefix + "-labels-idx1-ubyte"] = labels
-    return contents
-
-
-CONTENTS = tiny_contents()
-TINY = tuple(
-    mnist.IdxFile(name, len(data), hashlib.sha256(data).hexdigest())
-    for name, data in CONTENTS.items()
-)
-PACKED = {name + ".gz": gzip.compress(data) for name, data in CONTENTS.items()}
-
-
-@pytest.fixture
-def server():
-    with hostile_server.serve(PACKED) as running:
-        yield running
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """An empty project whose MNIST is the tiny one."""
-    monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr(mnist, "FILES", TINY)
-    monkeypatch.setattr(mnist, "_project_root", lambda: tmp_path / "project")
-    return tmp_path / "project"
-
-
 def mirror(server, fault):
     if fault == "refused":
         return hostile_server.refused_mirror()
@@ -110,18 +73,6 @@ def mirror(server, fault):
 
 def limits_for(fault):
     return IMPATIENT if fault in ("drip", "drip_headers", "silent") else LIMITS
-
-
-def assert_all_there(directory):
-    assert sorted(os.listdir(str(directory))) == sorted(PACKED)
-    for name, data in CONTENTS.items():
-        packed = (directory / (name + ".gz")).read_bytes()
-        assert gzip.decompress(packed) == data
-
-
-def one_line(error):
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -321,90 +272,3 @@ def test_on_a_terminal_there_is_a_progress_bar(server, tmp_path):
     assert process.wait(30) == 0
     assert b"\r" in shown and b"B/s" in shown and b"%" in shown
     assert shown.count(b"verified") == 4
-
-
-def test_first_use_downloads_and_later_uses_do_not(server, project):
-    files = mnist.fetch(mirrors=[server.mirror("good")])
-    assert [file.content for file in files] == list(CONTENTS.values())
-    assert_all_there(project / "data" / "mnist")
-    assert mnist.fetch(mirrors=[]) == files
-    assert len(server.log) == 4
-
-
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "html", "remove"])
-def test_damaged_cache_is_named_and_fetched_anew(server, project, capsys, damage):
-    mnist.fetch(mirrors=[server.mirror("good")])
-    capsys.readouterr()
-    del server.log[:]
-    path = project / "data" / "mnist" / "t10k-images-idx3-ubyte.gz"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    if damage == "remove":
-        path.unlink()
-    else:
-        damaged = {"flip": data, "cut": data[:-9], "empty": b"", "html": b"<html>"}
-        path.write_bytes(damaged[damage])
-    files = mnist.fetch(mirrors=[server.mirror("good")])
-    assert [file.content for file in files] == list(CONTENTS.values())
-    assert server.log == [("good", path.name)]
-    assert_all_there(path.parent)
-    warnings = [w for w in capsys.readouterr().err.split("\n") if "warning" in w]
-    assert len(warnings) == (damage != "remove")
-    assert all(str(path) in warning for warning in warnings)
-
-
-def test_damaged_cache_stays_when_no_mirror_helps(server, project):
-    mnist.fetch(mirrors=[server.mirror("good")])
-    path = project / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
-    path.write_bytes(b"damaged")
-    with pytest.raises(mnist.MnistUnavailable):
-        mnist.fetch(mirrors=[server.mirror("404")])
-    assert path.read_bytes() == b"damaged"
-    assert len(os.listdir(str(path.parent))) == 4
-
-
-def test_shared_directory_comes_before_the_network(project):
-    shared = project.parent / "shared" / "mnist"
-    shared.mkdir(parents=True)
-    for name, data in CONTENTS.items():
-        (shared / name).write_bytes(data)
-    assert [file.path.parent for file in mnist.fetch(mirrors=[])] == [shared] * 4
-    assert not project.exists()
-
-
-def test_given_directory_is_the_only_one_tried(server, project, monkeypatch):
-    good = [server.mirror("good")]
-    mnist.fetch(mirrors=good)
-    other = project / "other"
-    other.mkdir()
-    with pytest.raises(CvaeError, match="other.*not found") as error:
-        mnist.fetch(other, good)
-    assert not isinstance(error.value, mnist.MnistUnavailable)
-    assert "--mnist-dir" in one_line(error)
-    monkeypatch.setenv("MNIST_DIR", str(other))
-    with pytest.raises(CvaeError, match="other.*not found"):
-        mnist.fetch(mirrors=good)
-    assert os.listdir(str(other)) == [] and len(server.log) == 4
-
-
-def test_argument_goes_before_the_environment(server, project, monkeypatch):
-    here = project / "here"
-    mnist.download(here, [server.mirror("good")], TINY, LIMITS)
-    monkeypatch.setenv("MNIST_DIR", str(project / "nowhere"))
-    assert mnist.fetch(here)[0].path.parent == here
-
-
-def test_real_mnist_arrives_whole(mnist_dir, mnist, tmp_path, monkeypatch):
-    from cvae import mnist as module
-
-    monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr(module, "_project_root", lambda: tmp_path / "project")
-    packed = {
-        file.path.name.replace(".gz", "") + ".gz": gzip.compress(file.content, 1)
-        for file in module.fetch(mnist_dir)
-    }
-    with hostile_server.serve(packed) as server:
-        mirrors = [server.mirror("reset"), server.mirror("good")]
-        data = module.parse(module.fetch(mirrors=mirrors))
-    for got, expected in zip(data.train + data.test, mnist.train + mnist.test):
-        assert (got == expected).all()
