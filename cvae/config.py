@@ -35,7 +35,7 @@ class Config:
         "mlp", "inside of NN_θ and the encoder", choices=("mlp", "conv")
     )
     hidden: Tuple[int, ...] = _setting(
-        (600, 600),
+        (700, 400),
         "units of the encoder's hidden layers; the decoder's, reversed",
         1,
         10**6,
