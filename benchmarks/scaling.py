@@ -3,10 +3,10 @@
     python benchmarks/scaling.py
     python benchmarks/scaling.py --quick --output quick.json
 
-Five axes through the default preset: batch, particles, width of all hidden layers,
-latent dimension, training images (MNIST's first; more than 60,000 are all of them,
-moved by a pixel in each of nine directions in turn). Each point is a new process, so
-that its peak memory is its own; all take turns in each repeat.
+Five axes through the default settings, the class concatenated alone: batch, particles,
+width of all hidden layers, latent dimension, training images (MNIST's first; more than
+60,000 are all of them, moved by a pixel in each of nine directions in turn). Each point
+is a new process, so that its peak memory is its own; all take turns in each repeat.
 
 - Time is that of `Trainer.steps` and of the order of its images, some steps a call as
   in training: the median over the calls of all repeats, after a warm-up. It is beside

@@ -26,7 +26,7 @@ MIN_CALLS = 3
 
 
 class Point(NamedTuple):
-    """The sizes that vary; by default the default preset's, but a wider net's."""
+    """The sizes that vary; by default the default settings', but a wider net's."""
 
     batch_size: int = Config().batch_size
     particles: int = Config().particles
@@ -35,7 +35,7 @@ class Point(NamedTuple):
     images: int = 60000
 
     def config(self):
-        """Return the default preset of these sizes."""
+        """Return the default settings of these sizes, the class concatenated alone."""
         return Config(
             batch_size=self.batch_size,
             particles=self.particles,

@@ -47,6 +47,9 @@ class Config:
     activation: str = _setting(
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
     )
+    film: bool = _setting(
+        False, "y scales and shifts the units of each dense hidden layer, too (FiLM)"
+    )
     particles: int = _setting(1, "k, samples of z for each image and step", 1, 10**4)
     iwae_share: float = _setting(
         0.0, "last part of the run, which maximizes the importance-weighted bound", 0, 1
@@ -136,8 +139,8 @@ class Config:
 
 # A preset is its differences from `Config()`.
 PRESETS = {
-    "default": {},
-    "quick": {"hidden": (500, 500), "epochs": 40.0, "minutes": 2.5},
+    "default": {"film": True},
+    "quick": {"film": True, "hidden": (500, 500), "epochs": 40.0, "minutes": 2.5},
     "best": {
         "network": "conv",
         "hidden": (400,),
@@ -223,6 +226,10 @@ def _check_memory(config):
     layers = list(zip(encoder, encoder[1:])) + list(zip(decoder, decoder[1:]))
     weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
     values += sum(encoder) + sum(decoder)
+    if config.film:
+        # A scale and a shift of each unit, and what they make of it.
+        weights += 2 * sum(config.hidden) * 2 * (config.n_classes + 1)
+        values += 2 * sum(config.hidden) * 3
     particles = config.particles
     if config.iwae_share:
         particles = max(particles, config.iwae_particles)

@@ -1,13 +1,14 @@
 """Residual convolutions for NN_θ and the encoder (He et al. 2016, with pre-activation).
 
 The class enters as in the dense networks, by concatenation, and once more in every
-block, where it scales and shifts the features (Perez et al. 2018, FiLM).
+block, where it scales and shifts the features (Perez et al. 2018, FiLM); with
+`config.film`, in the dense layers too.
 """
 
 import tensorflow.compat.v1 as tf
 
 from cvae.config import Config
-from cvae.layers import ACTIVATIONS, conv, dense, dense_layers, glorot
+from cvae.layers import ACTIVATIONS, conv, dense, dense_layers, film, glorot
 
 
 def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
@@ -23,7 +24,7 @@ def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
             h = conv(h, channels, size, "halve", glorot(config.seed), stride=2)
             h = _blocks(h, y, config)
     h = tf.reshape(h, [-1, config.dense_dim])
-    return dense_layers(tf.concat([h, y], -1), config.hidden, config)
+    return dense_layers(tf.concat([h, y], -1), y, config.hidden, config)
 
 
 def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
@@ -31,7 +32,7 @@ def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
 
     The mirror image of `features`.
     """
-    h = dense_layers(tf.concat([y, z], -1), config.hidden[::-1], config)
+    h = dense_layers(tf.concat([y, z], -1), y, config.hidden[::-1], config)
     h = dense(h, config.dense_dim, "unfold", config.seed)
     side = config.small_side
     h = tf.reshape(h, [-1, side, side, config.channels[-1]])
@@ -56,7 +57,5 @@ def _residual(h, y, config):
     activation = ACTIVATIONS[config.activation]
     channels = h.shape.as_list()[-1]
     r = conv(activation(h), channels, 3, "conv_1", glorot(config.seed))
-    scale_shift = dense(y, 2 * channels, "class", config.seed)
-    scale, shift = tf.split(scale_shift[:, None, None, :], 2, -1)
-    r = activation(r * (1.0 + scale) + shift)
+    r = activation(film(r, y, "class", config.seed))
     return conv(r, channels, 3, "conv_2", tf.zeros_initializer())

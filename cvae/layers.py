@@ -22,12 +22,32 @@ def dense(h: tf.Tensor, units: int, name: str, seed: int) -> tf.Tensor:
     return tf.nn.bias_add(tf.matmul(h, kernel), bias)
 
 
-def dense_layers(h: tf.Tensor, sizes: Sequence[int], config: Config) -> tf.Tensor:
-    """Layers of `sizes` units with the activation of `config`: `[n, sizes[-1]]`."""
-    for i, units in enumerate(sizes):
-        h = dense(h, units, "hidden_{}".format(i + 1), config.seed)
+def dense_layers(
+    h: tf.Tensor, y: tf.Tensor, sizes: Sequence[int], config: Config
+) -> tf.Tensor:
+    """Layers of `sizes` units with the activation of `config`: `[n, sizes[-1]]`.
+
+    With `config.film`, y `[n, K]` scales and shifts the units of each.
+    """
+    for i, units in enumerate(sizes, 1):
+        h = dense(h, units, "hidden_{}".format(i), config.seed)
+        if config.film:
+            h = film(h, y, "class_{}".format(i), config.seed)
         h = ACTIVATIONS[config.activation](h)
     return h
+
+
+def film(h: tf.Tensor, y: tf.Tensor, name: str, seed: int) -> tf.Tensor:
+    """Let y `[n, K]` scale and shift the features of h `[n, …, c]`, each as a whole.
+
+    Feature-wise linear modulation (Perez et al. 2018).
+    """
+    features = h.shape.as_list()[-1]
+    scale_shift = dense(y, 2 * features, name, seed)
+    window = [1] * (h.shape.ndims - 2)
+    scale_shift = tf.reshape(scale_shift, [-1] + window + [2 * features])
+    scale, shift = tf.split(scale_shift, 2, -1)
+    return h * (1.0 + scale) + shift
 
 
 def conv(

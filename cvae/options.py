@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from cvae.config import PRESETS, Config
+from cvae.config import PRESETS, Config, preset
 from cvae.errors import nearest, shown
 
 
@@ -50,26 +50,23 @@ def add_settings(parser) -> None:
         metavar="NAME",
         help="settings to start from: " + " or ".join(PRESETS),
     )
+    default = preset("default")
     for field in dataclasses.fields(Config):
         name = "--" + field.name.replace("_", "-")
         if field.type is bool:
-            parser.add_argument(
-                name.replace("--", "--no-") if field.default else name,
-                dest=field.name,
-                action="store_false" if field.default else "store_true",
-                default=argparse.SUPPRESS,
-                help=("do not " if field.default else "") + field.metadata["help"],
-            )
+            names = (name, name.replace("--", "--no-"))
+            form = {"action": _YesOrNo, "nargs": 0}
         else:
-            parser.add_argument(
-                name,
-                type=_parser_of(field),
-                metavar=_metavar(field),
-                default=argparse.SUPPRESS,
-                help="{} (default preset: {})".format(
-                    field.metadata["help"], _shown(field.default)
-                ),
-            )
+            names = (name,)
+            form = {"type": _parser_of(field), "metavar": _metavar(field)}
+        parser.add_argument(
+            *names,
+            default=argparse.SUPPRESS,
+            help="{} (default preset: {})".format(
+                field.metadata["help"], _shown(getattr(default, field.name))
+            ),
+            **form,
+        )
 
 
 def path(text: str) -> Path:
@@ -151,6 +148,14 @@ def choice(valid):
     return parse
 
 
+class _YesOrNo(argparse.Action):
+    """Of a pair of options, --this and --no-this."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Store whether it was the first."""
+        setattr(namespace, self.dest, not option_string.startswith("--no-"))
+
+
 def _parser_of(field):
     if field.metadata["choices"]:
         return choice(field.metadata["choices"])
@@ -182,6 +187,8 @@ def _metavar(field):
 
 
 def _shown(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return ",".join(str(part) for part in value)
     return "{:g}".format(value) if isinstance(value, float) else value

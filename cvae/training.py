@@ -65,12 +65,13 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
     if dataset.note:
         print("note      {}".format(dataset.note))
     print(
-        "model     {} classes, z in R^{}, {}hidden layers {} {}, k = {}".format(
+        "model     {} classes, z in R^{}, {}hidden layers {} {}{}, k = {}".format(
             config.n_classes,
             config.z_dim,
             _convolutions(config),
             "-".join(map(str, config.hidden)),
             config.activation,
+            ", scaled and shifted by class" if config.film else "",
             config.particles,
         )
     )

@@ -16,17 +16,30 @@ def one_hot(labels, n_classes):
     return np.eye(n_classes)[labels]
 
 
-def mlp(h, weights, scope, n_layers, head):
+def affine(h, weights, name):
+    return h @ weights[name + "/kernel"] + weights[name + "/bias"]
+
+
+def hidden(h, y, weights, scope, n_layers):
+    """The hidden layers; the class scales and shifts their units, if weights say so."""
     for i in range(1, n_layers + 1):
-        layer = "{}/hidden_{}/".format(scope, i)
-        h = swish(h @ weights[layer + "kernel"] + weights[layer + "bias"])
-    return h @ weights[head + "/kernel"] + weights[head + "/bias"]
+        h = affine(h, weights, "{}/hidden_{}".format(scope, i))
+        modulation = "{}/class_{}".format(scope, i)
+        if modulation + "/kernel" in weights:
+            scale, shift = np.split(affine(y, weights, modulation), 2, axis=-1)
+            h = h * (1.0 + scale) + shift
+        h = swish(h)
+    return h
+
+
+def mlp(h, y, weights, scope, n_layers, head):
+    return affine(hidden(h, y, weights, scope, n_layers), weights, head)
 
 
 def encode(bits, y, weights, n_layers):
     """Mean and standard deviation of q(z | x, y)."""
     inputs = np.concatenate([bits, y], 1)
-    heads = mlp(inputs, weights, "q_net", n_layers, "q_net/z_heads")
+    heads = mlp(inputs, y, weights, "q_net", n_layers, "q_net/z_heads")
     mean, logstd = np.split(heads, 2, axis=1)
     return mean, np.exp(logstd)
 
@@ -34,7 +47,7 @@ def encode(bits, y, weights, n_layers):
 def decode(y, z, weights, n_layers):
     """Bernoulli means of x."""
     inputs = np.concatenate([y, z], -1)
-    return expit(mlp(inputs, weights, "gen", n_layers, "gen/x_logits"))
+    return expit(mlp(inputs, y, weights, "gen", n_layers, "gen/x_logits"))
 
 
 def log_px(bits, means):

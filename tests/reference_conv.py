@@ -40,17 +40,13 @@ def doubled(images):
     return result
 
 
-def affine(h, weights, name):
-    return h @ weights[name + "/kernel"] + weights[name + "/bias"]
-
-
 def conv(h, weights, name, stride=1):
     return convolve(h, weights[name + "/kernel"], weights[name + "/bias"], stride)
 
 
 def block(h, y, weights, name):
     r = conv(reference.swish(h), weights, name + "/conv_1")
-    scale, shift = np.split(affine(y, weights, name + "/class"), 2, axis=-1)
+    scale, shift = np.split(reference.affine(y, weights, name + "/class"), 2, axis=-1)
     r = r * (1.0 + scale[:, None, None]) + shift[:, None, None]
     return h + conv(reference.swish(r), weights, name + "/conv_2")
 
@@ -64,17 +60,13 @@ def heads(bits, y, weights, config):
         for number in range(1, config.blocks + 1):
             h = block(h, y, weights, "{}/block_{}".format(scope, number))
     h = np.concatenate([h.reshape(len(bits), -1), y], 1)
-    for i in range(1, len(config.hidden) + 1):
-        h = reference.swish(affine(h, weights, "q_net/hidden_{}".format(i)))
-    return affine(h, weights, "q_net/z_heads")
+    return reference.mlp(h, y, weights, "q_net", len(config.hidden), "q_net/z_heads")
 
 
 def logits(y, z, weights, config):
     """Of x, for y `[n, K]` and z `[n, d]`."""
     h = np.concatenate([y, z], 1)
-    for i in range(1, len(config.hidden) + 1):
-        h = reference.swish(affine(h, weights, "gen/hidden_{}".format(i)))
-    h = affine(h, weights, "gen/unfold")
+    h = reference.mlp(h, y, weights, "gen", len(config.hidden), "gen/unfold")
     side = int(round((h.shape[1] / config.channels[-1]) ** 0.5))
     h = h.reshape(len(y), side, side, config.channels[-1])
     for level in range(len(config.channels), 0, -1):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
+from cvae import cli, options
 from cvae import config as config_room
 from cvae.config import PRESETS, Config, preset
 from cvae.errors import CvaeError
@@ -51,6 +52,32 @@ def test_a_value_out_of_range_is_one_line_that_names_the_setting(name, value):
 def test_json_round_trip_keeps_every_setting():
     config = Config(hidden=(3, 4), channels=(5,), minutes=None, seed=7)
     assert Config.from_dict(config.to_dict()) == config
+
+
+def test_a_run_from_before_film_has_networks_without():
+    values = preset("default").to_dict()
+    assert values.pop("film")
+    assert not Config.from_dict(values).film
+
+
+@pytest.mark.parametrize(
+    "line, given",
+    [
+        ([], {}),
+        (["--film"], {"film": True}),
+        (
+            ["--no-film", "--no-path-derivative"],
+            {"film": False, "path_derivative": False},
+        ),
+        (["--no-validate", "--validate"], {"validate": True}),
+    ],
+)
+def test_a_setting_of_yes_or_no_is_a_pair_of_options_and_the_last_one_counts(
+    line, given
+):
+    parser = cli.Parser("")
+    options.add_settings(parser)
+    assert options.given(parser.parse_args(line)) == given
 
 
 def test_an_unknown_setting_is_refused_and_the_nearest_suggested():

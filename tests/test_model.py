@@ -12,7 +12,7 @@ from cvae import draws, stack, zs
 from cvae.config import Config
 from cvae.model import build_generator, build_variational
 
-CONFIG = Config(n_classes=3, x_dim=12, z_dim=4, hidden=(7, 6))
+CONFIG = Config(n_classes=3, x_dim=12, z_dim=4, hidden=(7, 6), film=True)
 N, PARTICLES = 5, 2
 
 

@@ -22,6 +22,7 @@ CONV = Config(
     hidden=(9, 8),
     channels=(5, 6),
     blocks=2,
+    film=True,
     minutes=None,
 )
 N, PARTICLES = 4, 3
@@ -78,8 +79,9 @@ def test_the_convolutional_networks_are_those_of_the_reference(conv):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_dense_networks_are_those_of_the_reference():
-    config = dataclasses.replace(CONV, network="mlp")
+@pytest.mark.parametrize("film", [False, True])
+def test_the_dense_networks_are_those_of_the_reference(film):
+    config = dataclasses.replace(CONV, network="mlp", film=film)
     world = World(config)
     world.load(world.weights)
     heads, logits = world.outputs()

@@ -134,11 +134,11 @@ def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
         ({"weight_decay": 0.07}, "by 0.07𝜂𝑡 of themselves"),
         ({"optimizer": "muon"}, "Muon makes the momentum"),
         ({"iwae_share": 0.3, "iwae_particles": 7}, "In the last 30 % of the steps"),
+        ({"film": True}, "the class scales and shifts each unit (Perez et al., 2018)"),
+        ({"film": True, "network": "conv"}, "which the class scales and shifts as"),
     ],
 )
-def test_what_else_was_done_in_training_is_said_where_it_was(
-    drawn, text, changes, phrase
-):
+def test_what_else_was_done_is_said_where_it_was(drawn, text, changes, phrase):
     assert phrase in told(drawn, config=Config(**changes))
     assert phrase not in text
 

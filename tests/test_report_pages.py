@@ -13,7 +13,12 @@ from cvae.config import Config
 from cvae.errors import CvaeError
 
 WORDY = dict(
-    network="conv", optimizer="muon", warmup=500, weight_decay=0.05, iwae_share=0.2
+    network="conv",
+    film=True,
+    optimizer="muon",
+    warmup=500,
+    weight_decay=0.05,
+    iwae_share=0.2,
 )
 KINDS = {
     "with AIS": {"ais": standin.annealed()},
