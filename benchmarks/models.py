@@ -46,6 +46,9 @@ VARIANTS = {
     ),
     "wide": Variant("800 units in the dense layer", {"hidden": (800,)}),
     "deep": Variant("two dense layers of 400", {"hidden": (400, 400)}),
+    "film": Variant(
+        "the class scales and shifts the dense layer's units, too", {"film": True}
+    ),
     "narrow": Variant(
         "half the feature maps, in the base's time",
         {"channels": (16, 32), "epochs": 44.0},
