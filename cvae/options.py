@@ -52,9 +52,9 @@ def add_settings(parser) -> None:
     )
     default = preset("default")
     for field in dataclasses.fields(Config):
-        name = "--" + field.name.replace("_", "-")
+        name = spelt(field.name)
         if field.type is bool:
-            names = (name, name.replace("--", "--no-"))
+            names = (name, spelt(field.name, False))
             form = {"action": _YesOrNo, "nargs": 0}
         else:
             names = (name,)
@@ -120,6 +120,11 @@ def given(arguments: argparse.Namespace) -> Dict[str, Any]:
     """Return the settings that the command line named, name to value."""
     names = [field.name for field in dataclasses.fields(Config)]
     return {n: getattr(arguments, n) for n in names if hasattr(arguments, n)}
+
+
+def spelt(name: str, value: Any = None) -> str:
+    """Return the option of the setting `name` that gives it `value`."""
+    return ("--no-" if value is False else "--") + name.replace("_", "-")
 
 
 def settings(arguments: argparse.Namespace) -> Dict[str, Any]:

@@ -59,7 +59,7 @@ def _run_to_resume(arguments):
     if given:
         raise CvaeError(
             "a run keeps its settings: leave out {}, or train a new run".format(
-                ", ".join("--" + name.replace("_", "-") for name in sorted(given))
+                ", ".join(options.spelt(name, given[name]) for name in sorted(given))
             )
         )
     return find(arguments.run)
