@@ -227,8 +227,8 @@ def _check_memory(config):
     weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
     values += sum(encoder) + sum(decoder)
     if config.film:
-        # A scale and a shift of each unit, and what they make of it.
-        weights += 2 * sum(config.hidden) * 2 * (config.n_classes + 1)
+        # Values: a scale and a shift of each unit, and what they make of it.
+        weights += 2 * _film_weights(config, sum(config.hidden))
         values += 2 * sum(config.hidden) * 3
     particles = config.particles
     if config.iwae_share:
@@ -246,6 +246,11 @@ def _check_memory(config):
             )
 
 
+def _film_weights(config, features):
+    """Weights by which the class scales and shifts so many features."""
+    return (config.n_classes + 1) * 2 * features
+
+
 def _conv_sizes(config):
     """Weights, and values of features an image, in the convolutions of both nets."""
     weights, values, n_in, side = 0, 0, 1, config.side
@@ -253,7 +258,7 @@ def _conv_sizes(config):
         side //= 2
         halve = ((25 if level == 1 else 9) * n_in + 1) * n_out
         double = (9 * n_out + 1) * 4 * n_in
-        block = 2 * (9 * n_out + 1) * n_out + (config.n_classes + 1) * 2 * n_out
+        block = 2 * (9 * n_out + 1) * n_out + _film_weights(config, n_out)
         weights += halve + double + 2 * config.blocks * block
         values += 2 * side**2 * (n_out * (1 + 5 * config.blocks) + 4 * n_in)
         n_in = n_out

@@ -20,20 +20,22 @@ def affine(h, weights, name):
     return h @ weights[name + "/kernel"] + weights[name + "/bias"]
 
 
-def hidden(h, y, weights, scope, n_layers):
-    """The hidden layers; the class scales and shifts their units, if weights say so."""
-    for i in range(1, n_layers + 1):
-        h = affine(h, weights, "{}/hidden_{}".format(scope, i))
-        modulation = "{}/class_{}".format(scope, i)
-        if modulation + "/kernel" in weights:
-            scale, shift = np.split(affine(y, weights, modulation), 2, axis=-1)
-            h = h * (1.0 + scale) + shift
-        h = swish(h)
-    return h
+def scale_shift(y, weights, name):
+    """What the class makes of each unit: to multiply by, and to add."""
+    scale, shift = np.split(affine(y, weights, name), 2, axis=-1)
+    return 1.0 + scale, shift
 
 
 def mlp(h, y, weights, scope, n_layers, head):
-    return affine(hidden(h, y, weights, scope, n_layers), weights, head)
+    """Where there are weights for it, the class scales and shifts the hidden units."""
+    for i in range(1, n_layers + 1):
+        h = affine(h, weights, "{}/hidden_{}".format(scope, i))
+        name = "{}/class_{}".format(scope, i)
+        if name + "/kernel" in weights:
+            scale, shift = scale_shift(y, weights, name)
+            h = scale * h + shift
+        h = swish(h)
+    return affine(h, weights, head)
 
 
 def encode(bits, y, weights, n_layers):

@@ -46,8 +46,8 @@ def conv(h, weights, name, stride=1):
 
 def block(h, y, weights, name):
     r = conv(reference.swish(h), weights, name + "/conv_1")
-    scale, shift = np.split(reference.affine(y, weights, name + "/class"), 2, axis=-1)
-    r = r * (1.0 + scale[:, None, None]) + shift[:, None, None]
+    scale, shift = reference.scale_shift(y, weights, name + "/class")
+    r = scale[:, None, None] * r + shift[:, None, None]
     return h + conv(reference.swish(r), weights, name + "/conv_2")
 
 

@@ -22,7 +22,6 @@ CONV = Config(
     hidden=(9, 8),
     channels=(5, 6),
     blocks=2,
-    film=True,
     minutes=None,
 )
 N, PARTICLES = 4, 3
@@ -64,18 +63,18 @@ class World:
         return dict(zip(self._variables, self.session.run(self._gradients)))
 
 
-@pytest.fixture(scope="module")
-def conv():
-    return World(CONV)
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "film"])
+def conv(request):
+    return World(dataclasses.replace(CONV, film=request.param))
 
 
 def test_the_convolutional_networks_are_those_of_the_reference(conv):
     conv.load(conv.weights)
     heads, logits = conv.outputs()
-    expected = reference_conv.heads(conv.bits, conv.y, conv.weights, CONV)
+    expected = reference_conv.heads(conv.bits, conv.y, conv.weights, conv.config)
     np.testing.assert_allclose(heads, expected, rtol=1e-4, atol=1e-4)
     for z, found in zip(conv.z, logits):
-        expected = reference_conv.logits(conv.y, z, conv.weights, CONV)
+        expected = reference_conv.logits(conv.y, z, conv.weights, conv.config)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -112,10 +111,10 @@ def test_kernels_start_within_glorots_limits_and_fill_them(conv):
 def test_the_memory_of_the_weights_is_that_of_the_model(conv, monkeypatch):
     size = 16 * sum(array.size for array in conv.initial.values())
     monkeypatch.setattr(config_room, "MAX_MODEL_BYTES", size)
-    dataclasses.replace(CONV)
+    dataclasses.replace(conv.config)
     monkeypatch.setattr(config_room, "MAX_MODEL_BYTES", size - 1)
     with pytest.raises(CvaeError, match="weights"):
-        dataclasses.replace(CONV)
+        dataclasses.replace(conv.config)
 
 
 def test_every_weight_has_a_part_in_the_result(conv):
