@@ -14,7 +14,7 @@ from cvae.progress import Progress
 from cvae.run import Run, averages, check_finite
 from cvae.summary import Measured
 
-FORMAT = 1  # of the rows in a partial state; another one is begun anew
+FORMAT = 2  # of the rows in a partial state; another one is begun anew
 UNIT = 10  # images, between looks at the clock
 # Number of the first simulated image, above those of test images; whole batches.
 SIMULATED = ais.BATCH * 2**15
@@ -100,7 +100,7 @@ def _measure(model, task, partial):
     n_classes, marks = task.run.config.n_classes, importance.levels(task.particles)
     widths = [n_classes, n_classes, len(marks), len(marks)]
     parts = np.split(rows, np.cumsum(widths), axis=1)
-    log_likelihoods, particles, own, marginal, ess = parts
+    decisive, particles, own, marginal, ess = parts
     return Measured(
         labels=task.labels.astype(np.int64),
         bound=bound.total.astype(np.float64),
@@ -110,7 +110,7 @@ def _measure(model, task, partial):
         mean=mean.astype(np.float64),
         logstd=logstd.astype(np.float64),
         levels=marks,
-        log_likelihoods=log_likelihoods,
+        decisive=decisive,
         ess=ess[:, 0],
         own=own,
         marginal=marginal,
@@ -142,7 +142,7 @@ def _row(estimate, label):
     """An `importance.Estimate` as numbers in a row; `_measure` takes them apart."""
     return np.concatenate(
         [
-            estimate.log_likelihoods[-1],
+            estimate.decisive,
             estimate.particles,
             estimate.log_likelihoods[:, label],
             summary.marginal(estimate.log_likelihoods),
@@ -201,7 +201,7 @@ def _partial(task):
         "weights": weights.hexdigest(),
         "images": bits.hexdigest(),
         "particles": task.particles,
-        "margin": importance.MARGIN,
+        "rules": [importance.MARGIN, importance.CLOSE, importance.DECISIVE],
         "ais": [task.ais, ais.CHAINS, ais.TEMPERATURES, ais.LEAPFROG_STEPS],
     }
     marks = len(importance.levels(task.particles))

@@ -154,6 +154,7 @@ EVALUATION = {
         "low": SHARE,
         "high": SHARE,
         "log_loss": _ESTIMATE,
+        "particles": WHOLE,
         "confusion": [[WHOLE]],
         "mistakes": [_MISTAKE],
     },

@@ -146,7 +146,7 @@ class Model:
             feed.update({self._particles: n, self._chosen: classes})
             fetches = [self._log_weights, self._posterior]
             log_weights, parameters = self._session.run(fetches, feed)
-            encoded.extend(parameters)
+            encoded[:] = parameters
             return log_weights
 
         def more(c, chunk, n):

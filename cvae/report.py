@@ -93,7 +93,11 @@ def results(
         "published": files.read_json(PUBLISHED),
         "averaging": {"young": trainer.YOUNG, "every": trainer.AVERAGE_EVERY},
         "muon": {"sides": muon.SIDES, "step": muon.STEP},
-        "importance": {"levels": importance.LEVELS, "margin": importance.MARGIN},
+        "importance": {
+            "levels": importance.LEVELS,
+            "margin": importance.MARGIN,
+            "close": importance.CLOSE,
+        },
         "last": last,
         "n_train": len(train.images),
         "n_test": len(dataset.test.images),

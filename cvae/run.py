@@ -230,7 +230,8 @@ class Run:
         """Return the figures of each test image, `evaluation.npz`.
 
         They are float64 `[n]`: bound, reconstruction, kl, kl_sampled, log_likelihood,
-        marginal, ess; `[n, K]`: log_likelihoods; int32 `[n, K]`: particles; and step.
+        marginal, ess; `[n, K]`: log_likelihoods, by which Bayes' rule decides; int32
+        `[n, K]`: particles that each of those has; and step.
 
         Raises:
             CvaeError: it is missing or damaged, or of another evaluation than

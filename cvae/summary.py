@@ -4,6 +4,8 @@ from typing import Any, Dict, NamedTuple, Tuple
 
 import numpy as np
 
+from cvae import importance
+
 ACTIVE = 0.01  # Cov_x(E_q[z_u]) from which a unit counts as active
 MISTAKES = 20  # at most, that are listed
 _NORMAL_95 = 1.959963984540054  # the normal distribution's 97.5 % point
@@ -20,11 +22,11 @@ class Measured(NamedTuple):
     mean: np.ndarray  # [n, d], of q(z | x, y) for the image's class, as is its
     logstd: np.ndarray  # log standard deviation, both in units of z
     levels: Tuple[int, ...]  # particles; the last is that of the two below it
-    log_likelihoods: np.ndarray  # [n, K], log p(x | y) of each y
+    decisive: np.ndarray  # [n, K], log p(x | y) of each y, by which Bayes' rule decides
     ess: np.ndarray  # [n], effective sample size of the image's class
     own: np.ndarray  # [n, levels], log p(x | y) of the image's class at each level
     marginal: np.ndarray  # [n, levels], log p(x)
-    particles: np.ndarray  # [n, K], how many each class was given
+    particles: np.ndarray  # [n, K], how many those have
 
 
 def summarize(measured: Measured) -> Dict[str, Any]:
@@ -40,7 +42,10 @@ def summarize(measured: Measured) -> Dict[str, Any]:
         "p5": float(np.percentile(measured.ess, 5)),
         "particles": particles,
     }
-    results["classifier"] = _classifier(measured.log_likelihoods, measured.labels)
+    results["classifier"] = dict(
+        _classifier(measured.decisive, measured.labels),
+        particles=importance.decisive_particles(particles),
+    )
     results["latent"] = _latent(measured.mean, measured.logstd)
     results["per_class"] = _per_class(measured, quantities)
     results["n_images"] = len(measured.labels)
@@ -52,7 +57,7 @@ def arrays(measured: Measured) -> Dict[str, np.ndarray]:
     return dict(
         _quantities(measured),
         ess=measured.ess,
-        log_likelihoods=measured.log_likelihoods,
+        log_likelihoods=measured.decisive,
         particles=measured.particles.astype(np.int32),
     )
 
@@ -153,9 +158,9 @@ def _latent(mean, logstd):
 
 
 def _per_class(measured, quantities):
-    wrong = measured.log_likelihoods.argmax(1) != measured.labels
+    wrong = measured.decisive.argmax(1) != measured.labels
     rows = []
-    for c in range(measured.log_likelihoods.shape[1]):
+    for c in range(measured.decisive.shape[1]):
         chosen = measured.labels == c
         if chosen.any():
             means = {k: float(v[chosen].mean()) for k, v in quantities.items()}

@@ -58,6 +58,9 @@ def _remarks(results):
         "Bayes classifier      {:,} errors: {:.2f} % (95 %: {:.2f} to {:.2f})".format(
             found["errors"], *rates
         ),
+        "  close calls         decided by {:,} particles a class".format(
+            found["particles"]
+        ),
         "log loss              {} nats".format(_cell(found["log_loss"])),
         "active units          {} of {}".format(latent["active"], len(latent["kl"])),
     ]

@@ -259,6 +259,7 @@ _EVALUATION = {
         "low": 0.06,
         "high": 0.8,
         "log_loss": _mean(0.5),
+        "particles": 1000,
         "confusion": [[1, 1], [0, 1]],
         "mistakes": [{"image": 2, "class": 0, "predicted": 1, "log_odds": 4.0}],
     },

@@ -65,6 +65,7 @@ def evaluation(**changes):
                 "low": 0.010316,
                 "high": 0.014658,
                 "log_loss": estimate(0.04731, 0.00269),
+                "particles": 5000,
                 "confusion": confusion,
                 "mistakes": [
                     {"image": 18, "class": 3, "predicted": 8, "log_odds": -21.5}
@@ -148,7 +149,7 @@ def results(config=None, note="", facts=FACTS, **changes):
         "published": files.read_json(report.PUBLISHED),
         "averaging": {"young": 1024, "every": 16},
         "muon": {"sides": [16, 128], "step": 0.2},
-        "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0},
+        "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0, "close": 4.0},
         "last": {"step": 16407, "epoch": 70.0032, "seconds": 581.3},
         "n_train": 60000,
         "n_test": 10000,

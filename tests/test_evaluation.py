@@ -15,6 +15,7 @@ from cvae import ais, evaluation, partial, pipeline, tables
 from cvae import mnist as mnist_room
 from cvae.config import Config
 from cvae.errors import CvaeError
+from cvae.importance import decisive_particles
 from cvae.inference import Model
 from cvae.run import AVERAGE, Checkpoint, Run
 
@@ -102,7 +103,7 @@ def test_the_first_images_have_the_figures_they_have_among_all(data, evaluated):
     bits, labels = mnist_room.binarize(data.test.images), data.test.labels
     first = [(i, bits[i], int(labels[i]), range(10)) for i in range(7)]
     with Model(run.config, run.weights()) as model:
-        found = [e.log_likelihoods[-1] for e in model.estimates(first, PARTICLES)]
+        found = [e.decisive for e in model.estimates(first, PARTICLES)]
     whole = run.evaluation_arrays()["log_likelihoods"]
     np.testing.assert_array_equal(np.stack(found), whole[:7])
 
@@ -260,6 +261,8 @@ def test_the_table_shows_what_was_found_within_eighty_columns(evaluated):
     for value in shown:
         assert "{:.3f}".format(value) in text
     assert "{} errors".format(results["classifier"]["errors"]) in text
+    decided = "decided by {:,} particles".format(decisive_particles(PARTICLES))
+    assert decided in text
     without = {k: v for k, v in results.items() if k != "ais"}
     assert "AIS" in text and "AIS" not in tables.evaluation_table(without)
 

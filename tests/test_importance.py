@@ -7,7 +7,14 @@ import pytest
 import reference
 
 from cvae import importance
-from cvae.importance import LogSums, Proposals, chunks, estimate, levels
+from cvae.importance import (
+    LogSums,
+    Proposals,
+    chunks,
+    decisive_particles,
+    estimate,
+    levels,
+)
 
 
 def streamed(log_weights, cuts):
@@ -133,3 +140,38 @@ def test_a_class_that_was_left_out_stays_out():
     weights[10:, 0] -= 100.0  # now the best falls, too
     found = estimate(Fake(weights).proposals, range(3), 2, 1500)
     assert found.particles[1] == 10
+
+
+def test_a_close_call_is_decided_by_more_particles():
+    """Of classes 0, 1 and 2 the first is ahead at 100; class 2 catches up, 3 is far."""
+    weights = log_weights(0.1, (1000, 4))
+    weights += np.array([0.0, -3.0, -2.0, -importance.CLOSE - 1.0])
+    weights[100:, 2:] += 10.0
+    found = estimate(Fake(weights).proposals, range(4), 3, 100)
+    at_100 = reference.log_mean_exp(weights[:100], 0)
+    np.testing.assert_allclose(found.log_likelihoods[-1], at_100, rtol=1e-12)
+    assert found.log_likelihoods.shape == (2, 4) and at_100.argmax() == 0
+    expected = np.append(reference.log_mean_exp(weights[:, :3], 0), at_100[3])
+    np.testing.assert_allclose(found.decisive, expected, rtol=1e-12)
+    assert expected.argmax() == 2
+    assert list(found.particles) == [1000, 1000, 1000, 100]
+    shares = np.exp(weights[:100])
+    ess = shares.sum(0) ** 2 / (shares**2).sum(0)
+    np.testing.assert_allclose(found.ess, ess, rtol=1e-9)
+
+
+@pytest.mark.parametrize("particles, behind", [(100, 1.0), (1500, -1.0)])
+def test_what_is_clear_or_has_particles_enough_is_decided_by_what_there_is(
+    particles, behind
+):
+    weights = log_weights(0.1, (1500, 2)) - [0.0, importance.CLOSE + behind]
+    found = estimate(Fake(weights).proposals, range(2), 0, particles)
+    np.testing.assert_array_equal(found.decisive, found.log_likelihoods[-1])
+    assert list(found.particles) == [particles] * 2
+
+
+@pytest.mark.parametrize(
+    "particles, decisive", [(1, 10), (10, 100), (100, 1000), (250, 1000), (5000, 5000)]
+)
+def test_ten_times_as_many_decide_up_to_a_thousand(particles, decisive):
+    assert decisive_particles(particles) == decisive

@@ -226,6 +226,17 @@ def test_the_error_rate_is_compared_by_its_interval(drawn, low, high, verdict):
 
 
 @typesets
+@pytest.mark.parametrize("particles, more", [(5000, False), (10000, True)])
+def test_what_decides_close_calls_is_said_where_it_is_more(drawn, particles, more):
+    """Than the 5,000 particles of the likelihoods."""
+    classifier = dict(standin.evaluation()["classifier"], particles=particles)
+    found = told(drawn, classifier=classifier)
+    said = "estimated once more, from 10,000 particles, and Bayes\u2019 rule decides"
+    assert (said in found) == more
+    assert "10 times {:,} decodings".format(particles) in found
+
+
+@typesets
 def test_a_run_on_other_data_is_not_compared(drawn):
     config = Config(dataset="mnist-5k")
     found = told(drawn, config=config, note=NOTE)

@@ -49,8 +49,8 @@ def test_every_mean_has_the_standard_error_of_a_mean():
 
 def test_log_px_is_the_sum_over_classes_of_prior_times_likelihood():
     m = measured()
-    expected = np.log((np.exp(m.log_likelihoods) / 4.0).sum(1))
-    np.testing.assert_allclose(summary.marginal(m.log_likelihoods), expected)
+    expected = np.log((np.exp(m.decisive) / 4.0).sum(1))
+    np.testing.assert_allclose(summary.marginal(m.decisive), expected)
     far = np.array([[-9000.0, -1e5, -9000.0, -1e9]])
     assert summary.marginal(far) == pytest.approx([-9000.0 + np.log(0.5)])
 
@@ -69,11 +69,12 @@ def test_growth_has_the_paired_gain_of_each_level():
 def test_the_classifier_follows_bayes_rule():
     m = measured()
     found = summary.summarize(m)["classifier"]
-    weights = np.exp(m.log_likelihoods - m.log_likelihoods.max(1, keepdims=True))
+    weights = np.exp(m.decisive - m.decisive.max(1, keepdims=True))
     posterior = weights / weights.sum(1, keepdims=True)
     predicted = posterior.argmax(1)
     wrong = predicted != m.labels
     assert 0 < found["errors"] == wrong.sum() and found["n_images"] == 60
+    assert found["particles"] == 1000  # decide a close call, of estimates from 300
     assert found["error_rate"] == pytest.approx(wrong.mean())
     log_loss = -np.log(posterior[np.arange(60), m.labels])
     assert found["log_loss"]["mean"] == pytest.approx(log_loss.mean())
