@@ -46,8 +46,8 @@ VARIANTS = {
     ),
     "wide": Variant("800 units in the dense layer", {"hidden": (800,)}),
     "deep": Variant("two dense layers of 400", {"hidden": (400, 400)}),
-    "film": Variant(
-        "the class scales and shifts the dense layer's units, too", {"film": True}
+    "no-film": Variant(
+        "the class scales and shifts the convolutions' features alone", {"film": False}
     ),
     "narrow": Variant(
         "half the feature maps, in the base's time",

@@ -144,6 +144,7 @@ PRESETS = {
     "best": {
         "network": "conv",
         "hidden": (400,),
+        "film": True,
         "batch_size": 128,
         "optimizer": "muon",
         "learning_rate": 3e-3,
