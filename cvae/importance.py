@@ -112,8 +112,10 @@ def estimate(
     class became another's (with a margin of 15: 1e-3 and 8e-6 nats).
 
     Where other classes come within `CLOSE` nats of the best, few particles leave the
-    image's class to chance. Those classes are estimated once more, from ten
-    times the particles, but from `DECISIVE` at most, and Bayes' rule decides by that.
+    image's class to chance. Those classes are estimated once more, from ten times the
+    particles, but from `DECISIVE` at most, and Bayes' rule decides by that. With 100
+    particles of a run of `best`, 175 of the 10,000 test images were such close calls;
+    of the 396 that 4 to 8 nats decided, 1,000 particles changed none.
     """
     found, sums = _climb(proposals, classes, own, particles)
     decisive, given = found[-1].copy(), sums.count.copy()
