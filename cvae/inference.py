@@ -126,7 +126,7 @@ class Model:
         return threads.each(estimate, images)
 
     def _proposals(self, image: int, bits: np.ndarray, go_on: Callable) -> Proposals:
-        """The weights of one image's particles; it is encoded once with every class.
+        """The weights of one image's particles; `first` encodes it with every class.
 
         The first particles of all classes are drawn and weighed at one go. What the
         encoder said of each class is kept for its later chunks, and fed.

@@ -193,6 +193,11 @@ def test_more_particles_go_on_in_the_same_stream(model, images):
         np.testing.assert_allclose(
             a.log_likelihoods, b.log_likelihoods[:2], rtol=0, atol=1e-4
         )
+        close = a.particles == 1000  # which 1,000 particles decided
+        np.testing.assert_allclose(
+            a.decisive[close], b.log_likelihoods[2, close], rtol=0, atol=1e-4
+        )
+    assert any((a.particles == 1000).any() for a in few)
 
 
 def test_no_two_draws_of_an_evaluation_are_the_same(model, images, monkeypatch):
