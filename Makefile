@@ -11,6 +11,7 @@ PEERS_PYTHON ?= python3.11
 PEERS_LOCK = benchmarks/peers/requirements.txt
 export PYTHON
 export STACK
+export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report test bench peers soak soak-fuzz soak-kill lint lock \
@@ -18,6 +19,7 @@ export STACK
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
+	@echo '                   [ZHUSUAN=real|builtin|/path/to/git/checkout]'
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 | \2/p' Makefile | \
 	  while IFS='|' read -r target text; do printf '%-14s%s\n' "$$target" "$$text"; done

