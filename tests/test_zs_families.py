@@ -199,10 +199,12 @@ def test_categories_of_probability_zero_leave_the_others_finite():
         np.testing.assert_allclose(run(gradient), [0.0, 0.5, -0.5], atol=1e-6)
 
 
-def test_a_number_that_is_no_category_has_probability_zero():
+@pytest.mark.parametrize("given", [[-1, 0], [0, 3]])
+def test_the_probability_of_a_number_that_is_not_a_category_is_an_error(given):
     dist = Categorical(tf.zeros([3]))
-    assert run(dist.log_prob([-1, 3])).tolist() == [-np.inf, -np.inf]
-    assert run(dist.prob([-1, 3])).tolist() == [0, 0]
+    for tensor in (dist.log_prob(given), dist.prob(given)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="outside the valid"):
+            run(tensor)
 
 
 def test_uniform_density_lives_on_the_half_open_interval():

@@ -1,4 +1,4 @@
-"""`BayesianNet`, and `MetaBayesianNet` with its scopes and observations."""
+"""`BayesianNet`: nodes by name, and their log-probabilities."""
 
 import numpy as np
 import pytest
@@ -7,17 +7,9 @@ from scipy import stats
 from test_zs_families import run
 
 from cvae.zs.distributions import Normal
-from cvae.zs.framework import (
-    BayesianNet,
-    MetaBayesianNet,
-    meta_bayesian_net,
-    reuse_variables,
-)
+from cvae.zs.framework import BayesianNet
 
 pytestmark = pytest.mark.usefixtures("graph")
-
-
-# BayesianNet
 
 
 def test_each_method_adds_a_node_of_its_distribution_with_its_arguments():
@@ -136,11 +128,59 @@ def test_looking_up_what_is_not_there_is_an_error():
         bn["b"] = tf.zeros([])
 
 
-def test_the_dict_of_nodes_is_a_copy():
+def test_the_dict_of_nodes_grows_with_the_net():
     bn = BayesianNet()
-    bn.normal("a", 0.0, std=1.0)
-    bn.nodes.clear()
-    assert list(bn.nodes) == ["a"]
+    nodes = bn.nodes
+    a = bn.normal("a", 0.0, std=1.0)
+    assert nodes == {"a": a}
+
+
+def test_methods_take_arguments_in_the_order_of_zhusuan():
+    bn, logits = BayesianNet(), tf.zeros([2, 5])
+    nodes = [
+        bn.bernoulli("a", logits, 3, 1, tf.float32),
+        bn.categorical("b", logits, 3, 1, tf.float32),
+        bn.onehot_categorical("c", logits, 3, 1, tf.float32),
+        bn.uniform("d", logits, 1.0, 3, 1, False, True),
+        bn.normal("e", logits, None, 1.0, None, 1, 3, False, True),
+    ]
+    for one in nodes:
+        assert one.shape.as_list()[0] == 3
+        assert one.dist.group_ndims == 1
+        assert one.dtype == tf.float32
+        assert not one.dist.is_reparameterized
+    with pytest.raises(TypeError):
+        bn.stochastic("f", Normal(std=1.0), 3)
+
+
+def test_the_old_name_of_group_ndims_is_refused_by_every_method():
+    bn, logits = BayesianNet(), tf.zeros([5])
+    for make, arguments in [
+        (bn.bernoulli, {"logits": logits}),
+        (bn.categorical, {"logits": logits}),
+        (bn.onehot_categorical, {"logits": logits}),
+        (bn.uniform, {}),
+        (bn.normal, {"std": 1.0}),
+    ]:
+        with pytest.raises(ValueError, match="has been deprecated"):
+            make("a", group_event_ndims=1, **arguments)
+        with pytest.raises(TypeError, match="group_ndim"):
+            make("a", group_ndim=1, **arguments)
+        one = make(make.__name__, use_path_derivative=True, **arguments)
+        assert one.dist.use_path_derivative
+
+
+def test_nodes_are_queried_by_the_names_before_zhusuan_0_4():
+    bn = BayesianNet({"a": 2.0})
+    a, b = bn.normal("a", 0.0, std=1.0), bn.normal("b", 0.0, std=1.0)
+    assert bn.outputs("a") is a.tensor
+    assert bn.outputs(iter("ab")) == [a.tensor, b.tensor]
+    assert bn.local_log_prob("a") is a.cond_log_p
+    assert bn.query("a", local_log_prob=True) is a.cond_log_p
+    both = bn.query(["a", "b"], outputs=True, local_log_prob=True)
+    assert both == [(a.tensor, a.cond_log_p), (b.tensor, b.cond_log_p)]
+    with pytest.raises(ValueError, match="No query options"):
+        bn.query("a")
 
 
 def test_cond_log_prob_is_that_of_stochastic_nodes_only():
@@ -172,7 +212,7 @@ def test_log_joint_is_the_sum_over_stochastic_nodes_kept_until_one_is_added():
 def test_log_joint_of_a_net_without_stochastic_nodes_is_zero():
     bn = BayesianNet()
     bn.deterministic("a", tf.ones([3]))
-    assert run(bn.log_joint()) == 0
+    assert bn.log_joint() == 0
 
 
 def test_log_joint_adds_terms_that_broadcast():
@@ -181,147 +221,3 @@ def test_log_joint_adds_terms_that_broadcast():
     bn.normal("b", tf.zeros([3]), std=1.0)
     assert a.cond_log_p.shape.as_list() == [4, 3]
     assert bn.log_joint().shape.as_list() == [4, 3]
-
-
-# MetaBayesianNet
-
-
-def simple_net(shift=0.0):
-    """A -> b, with one variable."""
-    bn = BayesianNet()
-    w = tf.get_variable("w", [], initializer=tf.ones_initializer())
-    a = bn.normal("a", w + shift, std=1.0)
-    bn.normal("b", a, std=2.0)
-    return bn
-
-
-def variable_names():
-    return sorted(variable.op.name for variable in tf.global_variables())
-
-
-def test_observe_calls_the_function_with_those_nodes_observed():
-    meta_bn = meta_bayesian_net()(simple_net)(shift=2.0)
-    assert isinstance(meta_bn, MetaBayesianNet)
-    assert not tf.global_variables()
-    bn = meta_bn.observe(a=5.0, unheard_of=1.0)
-    assert isinstance(bn, BayesianNet)
-    assert bn["a"].is_observed()
-    assert not bn["b"].is_observed()
-    expected = stats.norm.logpdf(5, 3, 1)
-    assert run(bn.cond_log_prob("a")) == pytest.approx(expected, rel=1e-6)
-    assert variable_names() == ["w"]
-
-
-def test_the_decorated_function_keeps_its_name_and_docstring():
-    decorated = meta_bayesian_net()(simple_net)
-    assert decorated.__name__ == "simple_net"
-    assert decorated.__doc__ == "A -> b, with one variable."
-
-
-def test_observations_end_with_the_call_even_if_it_fails():
-    meta_bn = MetaBayesianNet(simple_net)
-    meta_bn.observe(a=1.0)
-
-    def failing():
-        raise RuntimeError("no net")
-
-    with pytest.raises(RuntimeError, match="no net"):
-        MetaBayesianNet(failing).observe(a=1.0)
-    assert not BayesianNet().normal("a", 0.0, std=1.0).is_observed()
-
-
-def test_observations_win_over_those_the_function_makes():
-    def net():
-        bn = BayesianNet({"a": 1.0, "b": 1.0})
-        bn.normal("a", 0.0, std=1.0)
-        bn.normal("b", 0.0, std=1.0)
-        return bn
-
-    bn = MetaBayesianNet(net).observe(a=2.0)
-    assert run(bn.get(["a", "b"])) == [2.0, 1.0]
-
-
-def test_a_net_observed_within_another_has_its_own_observations():
-    inner = meta_bayesian_net("inner", reuse_variables=True)(simple_net)()
-
-    def outer():
-        inner_bn = inner.observe(b=7.0)
-        bn = BayesianNet()
-        bn.normal("a", 0.0, std=1.0)
-        assert not inner_bn["a"].is_observed()
-        assert inner_bn["b"].is_observed()
-        return bn
-
-    assert run(MetaBayesianNet(outer).observe(a=3.0)["a"]) == 3.0
-
-
-def test_with_a_scope_and_reuse_all_calls_of_one_net_share_variables():
-    make = meta_bayesian_net(scope="net", reuse_variables=True)(simple_net)
-    one = make()
-    one.observe(a=1.0)
-    one.observe(b=1.0)
-    assert variable_names() == ["net/w"]
-    log_ps = [one.observe(a=4.0).cond_log_prob("a") for _ in range(2)]
-    with tf.Session() as session:
-        session.run(tf.global_variables()[0].assign(4.0))
-        assert session.run(log_ps) == pytest.approx([stats.norm.logpdf(0)] * 2)
-
-
-def test_two_nets_never_share_variables():
-    make = meta_bayesian_net(scope="net", reuse_variables=True)(simple_net)
-    for meta_bn in (make(), make()):
-        meta_bn.observe()
-        meta_bn.observe()
-    assert variable_names() == ["net/w", "net_1/w"]
-
-
-def test_with_a_scope_alone_each_call_opens_a_fresh_variable_scope():
-    meta_bn = meta_bayesian_net(scope="net")(simple_net)()
-    meta_bn.observe()
-    meta_bn.observe()
-    assert variable_names() == ["net/w", "net_1/w"]
-
-
-def test_reusing_variables_without_a_scope_is_an_error():
-    with pytest.raises(ValueError, match="scope"):
-        meta_bayesian_net(reuse_variables=True)(simple_net)()
-
-
-def test_a_function_set_as_log_joint_replaces_the_sum():
-    meta_bn = MetaBayesianNet(simple_net, kwargs={"shift": 1.0}, scope="net")
-    meta_bn.log_joint = lambda bn: bn.cond_log_prob("a") * 2.0
-    bn = meta_bn.observe(a=2.0, b=0.0)
-    assert run(bn.log_joint()) == pytest.approx(2 * stats.norm.logpdf(0), rel=1e-6)
-    meta_bn.log_joint = 3.0
-    with pytest.raises(TypeError, match="not callable"):
-        bn.log_joint()
-    meta_bn.log_joint = None
-    expected = stats.norm.logpdf(0) + stats.norm.logpdf(0, 2, 2)
-    assert run(bn.log_joint()) == pytest.approx(expected, rel=1e-6)
-
-
-def test_reuse_variables_shares_variables_between_calls_of_one_function():
-    @reuse_variables("dense")
-    def double(x):
-        return x * tf.get_variable("w", [], initializer=tf.ones_initializer())
-
-    @reuse_variables("dense")
-    def other(x):
-        return x * tf.get_variable("w", [], initializer=tf.ones_initializer())
-
-    assert run([double(2.0), double(3.0), other(4.0)]) == [2.0, 3.0, 4.0]
-    assert variable_names() == ["dense/w", "dense_1/w"]
-
-
-def test_a_net_can_be_observed_within_a_while_loop():
-    meta_bn = meta_bayesian_net(scope="net", reuse_variables=True)(simple_net)()
-    meta_bn.observe()
-
-    def body(step, total):
-        value = tf.cast(step, tf.float32)
-        return step + 1, total + meta_bn.observe(a=value, b=value).log_joint()
-
-    total = tf.while_loop(lambda step, _: step < 3, body, [0, 0.0])[1]
-    a = np.arange(3)
-    expected = stats.norm.logpdf(a, 1, 1).sum() + 3 * stats.norm.logpdf(0, 0, 2)
-    assert run(total) == pytest.approx(expected, rel=1e-6)

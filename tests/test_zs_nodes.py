@@ -55,6 +55,17 @@ def test_the_sample_is_drawn_once_and_kept():
     assert first.tolist() == second.tolist()
 
 
+def test_its_distribution_can_be_asked_through_it():
+    bn = BayesianNet()
+    a = bn.normal("a", 1.0, std=2.0)
+    assert a.distribution is a.dist
+    assert a.net is bn
+    assert a.sample(3).shape.as_list() == [3]
+    log_p, p = run([a.log_prob(2.0), a.prob(2.0)])
+    assert log_p == pytest.approx(stats.norm.logpdf(2, 1, 2), rel=1e-6)
+    assert p == pytest.approx(stats.norm.pdf(2, 1, 2), rel=1e-6)
+
+
 def test_an_observation_is_the_tensor_and_nothing_is_drawn():
     observation = tf.constant([1.0, 2.0])
     dist = Normal(tf.zeros([2]), std=1.0)
@@ -136,9 +147,10 @@ def test_indexing_is_that_of_a_tensor():
 
 
 def test_it_is_not_iterable_and_has_no_truth_value():
-    with pytest.raises(TypeError, match="not iterable"):
+    with pytest.raises(TypeError, match="StochasticTensor object is not iterable"):
         iter(node([1.0]))
-    with pytest.raises(TypeError, match="bool"):
+    message = "Using a `StochasticTensor` object as a Python `bool` is not allowed"
+    with pytest.raises(TypeError, match=message):
         bool(node([1.0]))
 
 
@@ -199,7 +211,7 @@ def test_partial_run_takes_it():
     [
         lambda: tf.constant([1, 2]),
         lambda: tf.constant([1.0, 2.0], tf.float64),
-        lambda: ["x", "y"],
+        lambda: tf.constant(["x", "y"]),
     ],
 )
 def test_an_observation_of_the_wrong_dtype_is_an_error(observation):

@@ -107,7 +107,7 @@ def independent_gradients(cost_of, n, k=None, **settings):
 @pytest.mark.parametrize("meta_bn", [lambda: model(), lambda: log_joint])
 def test_elbo_is_the_evidence_minus_the_divergence_from_the_posterior(meta_bn):
     bounds = elbo(meta_bn(), {"x": X}, variational=variational(*Q, shape=[40000]))
-    assert bounds.shape.as_list() == [40000]
+    assert bounds.tensor.shape.as_list() == [40000]
     assert_mean(run(bounds), exact_elbo(*Q))
 
 
@@ -225,8 +225,6 @@ def test_an_objective_behaves_like_its_tensor():
     log_w = stats.norm.logpdf(z) + stats.norm.logpdf(X, z, 1)
     bound = elbo(log_joint, {"x": X}, latent)
     assert tf.convert_to_tensor(bound) is bound.tensor
-    assert bound.dtype == tf.float32
-    assert bound.shape.as_list() == bound.get_shape().as_list() == [2]
     results = run([bound, -bound, bound + 1, 2 * bound, bound[1], tf.exp(bound)])
     expected = [log_w, -log_w, log_w + 1, 2 * log_w, log_w[1], np.exp(log_w)]
     for got, want in zip(results, expected):
@@ -246,6 +244,78 @@ def test_exactly_one_of_latent_and_the_variational_net_is_passed(make):
         make(model(), {"x": X}, latent=latent, axis=0, **{keyword: q})
     with pytest.raises(TypeError, match="BayesianNet"):
         make(model(), {"x": X}, axis=0, **{keyword: latent})
+
+
+def counted():
+    """`model` with a variable, and a list that grows with every call."""
+    calls = []
+
+    @meta_bayesian_net(scope="net")
+    def net():
+        calls.append(None)
+        bn = BayesianNet()
+        mean = tf.get_variable("mean", [], initializer=tf.zeros_initializer())
+        z = bn.normal("z", mean, std=1.0)
+        bn.normal("x", z, std=1.0)
+        return bn
+
+    return net(), calls
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda bound: bound.bn,
+        lambda bound: bound.tensor,
+        lambda bound: bound.sgvb(),
+        lambda bound: bound.vimco() if hasattr(bound, "vimco") else bound.reinforce(),
+        lambda bound: -bound,
+        tf.convert_to_tensor,
+        lambda bound: tf.Session().make_callable(bound),
+    ],
+)
+@pytest.mark.parametrize("make", [elbo, iw_objective])
+def test_the_net_is_observed_once_and_where_the_bound_is_first_asked_for(make, ask):
+    meta_bn, calls = counted()
+    with tf.variable_scope("made"):
+        bound = make(
+            meta_bn, {"x": X}, variational=variational(*Q, n_samples=2), axis=0
+        )
+    assert (bound.meta_bn, bound.variational) != (None, None)
+    assert not calls
+    assert not tf.global_variables()
+    with tf.variable_scope("asked"):
+        ask(bound)
+    assert len(calls) == 1
+    assert tf.trainable_variables()[0].op.name == "asked/net/mean"
+    assert bound.bn is bound.bn
+    assert bound.tensor is bound.tensor
+    run([bound, bound + bound.sgvb()])
+    assert len(calls) == 1
+
+
+def test_latents_are_those_of_the_variational_net_when_the_objective_is_made():
+    q, observed, seen = variational(*Q), {"x": X}, []
+    bound = elbo(seen.append, observed, variational=q)
+    q.normal("late", 0.0, std=1.0)
+    observed["later"] = 1.0
+    assert not seen
+    with pytest.raises(ValueError, match="None"):
+        run(bound)
+    assert seen == [{"z": q["z"], "x": X}]
+
+
+def test_an_observation_wins_over_a_latent_of_that_name():
+    bound = elbo(lambda values: values["z"], {"z": 5.0}, {"z": (7.0, 1.0)})
+    assert run(bound) == 4.0
+
+
+@pytest.mark.parametrize("make", [elbo, iw_objective])
+def test_a_node_that_is_neither_observed_nor_a_latent_is_drawn(make):
+    bound = make(model(), {}, variational=variational(*Q, n_samples=2), axis=0)
+    assert not bound.bn["x"].is_observed()
+    assert bound.bn["z"].is_observed()
+    assert np.isfinite(run(bound))
 
 
 @pytest.mark.parametrize("make", [iw_objective, is_loglikelihood])

@@ -1,7 +1,7 @@
 """The ZhuSuan API: the installed ZhuSuan 0.4 if there is one, else our own of it.
 
-`IMPLEMENTATION` says which: "zhusuan 0.4.0" or "cvae.zs". Model code is the same for
-both. Any other package named `zhusuan` is left alone.
+`IMPLEMENTATION` is "ZhuSuan 0.4.0" or "cvae.zs". Model code is the same for both. The
+environment variable ZHUSUAN chooses (`cvae.zs.upstream.choose`).
 """
 
 from cvae.zs import distributions, evaluation, framework, utils, variational
@@ -13,7 +13,7 @@ from cvae.zs.framework import (
     meta_bayesian_net,
     reuse_variables,
 )
-from cvae.zs.upstream import find_upstream
+from cvae.zs.upstream import choose
 from cvae.zs.utils import log_mean_exp, merge_dicts
 
 __all__ = [
@@ -33,9 +33,5 @@ __all__ = [
     "variational",
 ]
 
-IMPLEMENTATION = "cvae.zs"
-
-_upstream = find_upstream()
-if _upstream is not None:
-    IMPLEMENTATION, _names = _upstream
-    globals().update(_names)
+IMPLEMENTATION, _names = choose()
+globals().update(_names)

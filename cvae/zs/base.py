@@ -28,10 +28,12 @@ class Distribution:
         use_path_derivative: `log_prob` is a constant function of the parameters to the
             gradient (Roeder et al. 2017, "Sticking the Landing").
         group_ndims: non-negative int, or a scalar int32 tensor.
+        group_event_ndims: what `group_ndims` was called before ZhuSuan 0.3.
 
     Raises:
-        ValueError: `group_ndims` is a negative int. A negative or non-scalar tensor is
-            an `InvalidArgumentError` at run time.
+        ValueError: `group_ndims` is a negative int or statically not a scalar, or
+            `group_event_ndims` is passed. Other negative or non-scalar tensors are an
+            `InvalidArgumentError`, at once where they are constant, else at run time.
     """
 
     def __init__(
@@ -42,7 +44,13 @@ class Distribution:
         is_reparameterized: bool,
         use_path_derivative: bool = False,
         group_ndims=0,
+        group_event_ndims=None,
     ):
+        if group_event_ndims is not None:
+            raise ValueError(
+                "The argument `group_event_ndims` has been deprecated; use "
+                "`group_ndims` instead"
+            )
         self._dtype = tf.as_dtype(dtype)
         self._param_dtype = tf.as_dtype(param_dtype)
         self._is_continuous = is_continuous
@@ -107,7 +115,11 @@ class Distribution:
 
         Args:
             n_samples: None for one sample without a sample axis; else an int or a 0-D
-                int32 tensor (another rank is an `InvalidArgumentError` at run time).
+                int32 tensor.
+
+        Raises:
+            ValueError: `n_samples` is not a scalar, statically; at run time,
+                `InvalidArgumentError`.
         """
         if n_samples is None:
             samples = tf.squeeze(self._sample(1), axis=0)
@@ -166,8 +178,7 @@ class Distribution:
 
     def _event_axes(self):
         if not isinstance(self._group_ndims, int):
-            # tf.range(1, 0) of a constant -1 would fail before the run-time check does.
-            return tf.range(tf.minimum(-self._group_ndims, 0), 0)
+            return tf.range(-self._group_ndims, 0)
         return list(range(-self._group_ndims, 0)) or None
 
     def _checked_given(self, given):
@@ -218,37 +229,30 @@ def batch_sample_shape(dist: Distribution, n_samples):
     return tf.concat([[n_samples], dist.batch_shape], 0)
 
 
-def assert_at_run_time(condition: tf.Tensor, message: str, tensor: tf.Tensor):
-    """Return `tensor`; it fails with an `InvalidArgumentError` unless `condition`."""
-    with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
-        return tf.identity(tensor)
-
-
-def checked_sample_dtype(dtype) -> tf.DType:
-    """Return `dtype` of discrete samples; a `TypeError` if they cannot have it."""
+def checked_sample_dtype(dtype, allowed=NUMBERS) -> tf.DType:
+    """Return `dtype` of discrete samples; a `TypeError` if it is not `allowed`."""
     dtype = tf.as_dtype(dtype)
-    if dtype not in NUMBERS:
-        names = [number.name for number in NUMBERS]
+    if dtype not in allowed:
         raise TypeError(
-            f"`dtype`({dtype.name}) not in {names}: samples must have a dtype in that"
+            f"`dtype`({dtype.name}) not in {_names(allowed)}: samples must have a "
+            "dtype in that"
         )
     return dtype
 
 
-def checked_param_dtype(parameters: dict) -> tf.DType:
-    """Return the one float dtype of `parameters`, tensors by name.
+def checked_param_dtype(parameters: dict, allowed=FLOATS) -> tf.DType:
+    """Return the one dtype of `parameters`, tensors by name.
 
     Raises:
-        TypeError: they differ, or are not floats.
+        TypeError: they differ, or are not `allowed`.
     """
     (first, tensor), *_ = parameters.items()
     dtype = tensor.dtype
     wrong = []
     for name, parameter in parameters.items():
         label = f"{name}({parameter.dtype.name})"
-        if parameter.dtype not in FLOATS:
-            names = [number.name for number in FLOATS]
-            wrong.append(f"{label} must have a dtype in {names}")
+        if parameter.dtype not in allowed:
+            wrong.append(f"{label} must have a dtype in {_names(allowed)}")
         if parameter.dtype != dtype:
             wrong.append(f"{label} must have the same dtype as {first}({dtype.name})")
     if wrong:
@@ -288,13 +292,19 @@ def _checked_group_ndims(group_ndims):
             raise ValueError(f"{message}, got {group_ndims}")
         return int(group_ndims)
     group_ndims = _checked_scalar(group_ndims, "group_ndims")
-    return assert_at_run_time(group_ndims >= 0, message, group_ndims)
+    check = tf.debugging.assert_non_negative(group_ndims, message=message)
+    with tf.control_dependencies([check]):
+        return tf.identity(group_ndims)
 
 
 def _checked_scalar(value, name):
     value = tf.convert_to_tensor(value, dtype=tf.int32)
     if value.shape.ndims == 0:
         return value
-    message = f"{name} should be a scalar"
-    value = assert_at_run_time(tf.equal(tf.rank(value), 0), message, value)
-    return tf.reduce_max(value)  # of a scalar itself; its static shape is a scalar's
+    check = tf.debugging.assert_rank(value, 0, message=f"{name} should be a scalar")
+    with tf.control_dependencies([check]):
+        return tf.reduce_max(value)  # of a scalar, itself; statically a scalar, too
+
+
+def _names(dtypes):
+    return [dtype.name for dtype in dtypes]

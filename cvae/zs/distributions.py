@@ -1,6 +1,7 @@
 """Normal, Bernoulli, Categorical, OnehotCategorical and Uniform.
 
-Arguments that all of them share (`group_ndims`, …) are described at `Distribution`.
+Arguments that all of them share (`group_ndims`, and what `settings` takes) are
+described at `Distribution`.
 """
 
 import math
@@ -8,9 +9,10 @@ import math
 import tensorflow.compat.v1 as tf
 
 from cvae.zs.base import (
+    FLOATS,
+    NUMBERS,
     Distribution,
     Univariate,
-    assert_at_run_time,
     batch_sample_shape,
     check_broadcastable,
     checked_param_dtype,
@@ -59,6 +61,7 @@ class Normal(Univariate):
         is_reparameterized: bool = True,
         use_path_derivative: bool = False,
         check_numerics: bool = False,
+        **settings,
     ):
         if _sentinel is not None:
             raise ValueError("Please use named arguments: std=… or logstd=…")
@@ -86,6 +89,7 @@ class Normal(Univariate):
             is_reparameterized=is_reparameterized,
             use_path_derivative=use_path_derivative,
             group_ndims=group_ndims,
+            **settings,
         )
 
     @property
@@ -133,7 +137,7 @@ class Bernoulli(Univariate):
         TypeError: logits are not floats, or samples cannot have `dtype`.
     """
 
-    def __init__(self, logits, dtype=tf.int32, group_ndims=0):
+    def __init__(self, logits, dtype=tf.int32, group_ndims=0, **settings):
         self._logits = tf.convert_to_tensor(logits)
         self._parameters = [self._logits]
         super().__init__(
@@ -142,6 +146,7 @@ class Bernoulli(Univariate):
             is_continuous=False,
             is_reparameterized=False,
             group_ndims=group_ndims,
+            **settings,
         )
 
     @property
@@ -166,16 +171,20 @@ class Bernoulli(Univariate):
 class _OneOfMany(Distribution):
     """What Categorical and OnehotCategorical share: everything but the value."""
 
-    def __init__(self, logits, dtype, group_ndims):
+    _sample_dtypes = NUMBERS
+    _param_dtypes = FLOATS
+
+    def __init__(self, logits, dtype=tf.int32, group_ndims=0, **settings):
         self._logits = _at_least_a_vector(tf.convert_to_tensor(logits))
         static = _last_dimension(self._logits)
         self._n_categories = tf.shape(self._logits)[-1] if static is None else static
         super().__init__(
-            checked_sample_dtype(dtype),
-            checked_param_dtype({"logits": self._logits}),
+            checked_sample_dtype(dtype, self._sample_dtypes),
+            checked_param_dtype({"logits": self._logits}, self._param_dtypes),
             is_continuous=False,
             is_reparameterized=False,
             group_ndims=group_ndims,
+            **settings,
         )
 
     @property
@@ -193,11 +202,6 @@ class _OneOfMany(Distribution):
         drawn = tf.random.categorical(rows, n_samples, dtype=tf.int32)
         return tf.reshape(tf.transpose(drawn), batch_sample_shape(self, n_samples))
 
-    def _log_prob_of_onehot(self, onehot):
-        # A category of probability 0 that does not occur contributes 0, not 0 * -inf.
-        log_p = tf.nn.log_softmax(self.logits)
-        return tf.reduce_sum(tf.math.multiply_no_nan(log_p, onehot), -1)
-
     def _prob(self, given):
         return tf.exp(self._log_prob(given))
 
@@ -211,29 +215,30 @@ class _OneOfMany(Distribution):
 class Categorical(_OneOfMany):
     """Univariate categorical distribution over 0 … n_categories - 1.
 
-    Any other number has log-probability -inf.
+    The probability of any other number is an `InvalidArgumentError` at run time.
 
     Args:
-        logits: float tensor `batch_shape + [n_categories]` of log-probabilities, which
-            need not be normalized.
-        dtype: of samples, int16/32/64 or float16/32/64.
+        logits: float32/64 tensor `batch_shape + [n_categories]` of log-probabilities,
+            which need not be normalized.
+        dtype: of samples, int32/64 or float32/64.
 
     Raises:
         TypeError: logits are not floats, or samples cannot have `dtype`.
         ValueError: logits are a scalar.
     """
 
-    def __init__(self, logits, dtype=tf.int32, group_ndims=0):
-        super().__init__(logits, dtype, group_ndims)
+    _sample_dtypes = (tf.int32, tf.int64, tf.float32, tf.float64)
+    _param_dtypes = (tf.float32, tf.float64)
 
     def _sample(self, n_samples):
         return tf.cast(self._indices(n_samples), self.dtype)
 
     def _log_prob(self, given):
-        indices = tf.cast(given, tf.int32)
-        onehot = tf.one_hot(indices, self.n_categories, dtype=self.param_dtype)
-        inside = tf.reduce_sum(onehot, -1)
-        return self._log_prob_of_onehot(onehot) + tf.log(inside)
+        indices = tf.cast(given, tf.int32)[..., tf.newaxis]
+        indices, logits = broadcast_together(indices, self.logits)
+        return -tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=indices[..., 0], logits=logits
+        )
 
     def _value_shape(self):
         return tf.constant([], tf.int32)
@@ -255,17 +260,17 @@ class OnehotCategorical(_OneOfMany):
         ValueError: logits are a scalar.
     """
 
-    def __init__(self, logits, dtype=tf.int32, group_ndims=0):
-        super().__init__(logits, dtype, group_ndims)
-
     def _sample(self, n_samples):
         return tf.one_hot(self._indices(n_samples), self.n_categories, dtype=self.dtype)
 
     def _log_prob(self, given):
-        return self._log_prob_of_onehot(tf.cast(given, self.param_dtype))
+        onehot = tf.cast(given, self.param_dtype)
+        # A category of probability 0 that does not occur contributes 0, not 0 * -inf.
+        log_p = tf.nn.log_softmax(self.logits)
+        return tf.reduce_sum(tf.math.multiply_no_nan(log_p, onehot), -1)
 
     def _value_shape(self):
-        return tf.shape(self.logits)[-1:]
+        return tf.stack([self.n_categories])
 
     def _get_value_shape(self):
         return tf.TensorShape([_last_dimension(self.logits)])
@@ -293,6 +298,7 @@ class Uniform(Univariate):
         group_ndims=0,
         is_reparameterized: bool = True,
         check_numerics: bool = False,
+        **settings,
     ):
         self._check_numerics = check_numerics
         self._minval = tf.convert_to_tensor(minval)
@@ -307,6 +313,7 @@ class Uniform(Univariate):
             is_continuous=True,
             is_reparameterized=is_reparameterized,
             group_ndims=group_ndims,
+            **settings,
         )
 
     @property
@@ -345,11 +352,11 @@ def _last_dimension(logits):
 
 def _at_least_a_vector(logits):
     message = "logits should have rank >= 1"
-    if logits.shape.ndims is None:
-        return assert_at_run_time(tf.rank(logits) >= 1, message, logits)
-    if logits.shape.ndims == 0:
-        raise ValueError(message)
-    return logits
+    check = tf.debugging.assert_rank_at_least(logits, 1, message=message)
+    if logits.shape.ndims is not None:
+        return logits
+    with tf.control_dependencies([check]):
+        return tf.identity(logits)
 
 
 Discrete = Categorical

@@ -23,37 +23,26 @@ class TensorLike:
         """The tensor this object stands for."""
         raise NotImplementedError()
 
-    @property
-    def dtype(self) -> tf.DType:
-        """Data type of the tensor."""
-        return self.tensor.dtype
-
-    @property
-    def shape(self) -> tf.TensorShape:
-        """Static shape of the tensor."""
-        return self.tensor.shape
-
-    def get_shape(self) -> tf.TensorShape:
-        """Static shape of the tensor."""
-        return self.tensor.shape
-
     def __iter__(self):
-        raise TypeError(f"'{type(self).__name__}' object is not iterable")
+        raise TypeError(f"{type(self).__name__} object is not iterable")
 
     def __bool__(self):
-        return bool(self.tensor)
+        raise TypeError(
+            f"Using a `{type(self).__name__}` object as a Python `bool` is not "
+            "allowed; compare it with None, or use `tf.cond`"
+        )
 
     @staticmethod
     def _to_tensor(value, dtype=None, name=None, as_ref=False):
-        kind = type(value).__name__
-        if dtype is not None and not dtype.is_compatible_with(value.dtype):
+        kind, tensor = type(value).__name__, value.tensor
+        if dtype is not None and not dtype.is_compatible_with(tensor.dtype):
             raise ValueError(
                 f"Incompatible type conversion requested to type '{dtype.name}' for "
-                f"{kind} of type '{value.dtype.name}'"
+                f"{kind} of type '{tensor.dtype.name}'"
             )
         if as_ref:
             raise ValueError(f"{kind}: Ref type not supported")
-        return value.tensor
+        return tensor
 
 
 def _plain(value):

@@ -9,8 +9,9 @@ import operator
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from tensorflow.python.training.moving_averages import assign_moving_average
 
-from cvae.zs.framework import BayesianNet, MetaBayesianNet, StochasticTensor
+from cvae.zs.framework import BayesianNet, StochasticTensor
 from cvae.zs.utils import TensorLike, broadcast_together, log_mean_exp, merge_dicts
 
 __all__ = [
@@ -27,13 +28,29 @@ _FEW_PARTICLES = (
 )
 
 
+def _once(method):
+    """Make `method` a property that is computed when it is first asked for."""
+    name = f"_kept{method.__name__}"
+
+    @functools.wraps(method)
+    def get(self):
+        if name not in vars(self):
+            setattr(self, name, method(self))
+        return getattr(self, name)
+
+    return property(get)
+
+
 class VariationalObjective(TensorLike):
     """A bound made of log p(observed, latent) and log q(latent); stands for its tensor.
+
+    `meta_bn` is observed, and so makes its variables, when the bound, its net or a cost
+    is first asked for; latents are drawn at once.
 
     Args:
         meta_bn: a `MetaBayesianNet`, or a function of a dict of all node values that
             returns their log joint probability (nats).
-        observed: values of observed nodes, by name.
+        observed: values of observed nodes, by name; they win over latents.
         latent: (sample, log q) of latent nodes, by name.
         axis: particle axis or axes of both log-probabilities.
         variational: a `BayesianNet`; its stochastic nodes that are not observed are the
@@ -41,7 +58,7 @@ class VariationalObjective(TensorLike):
 
     Raises:
         ValueError: both or neither of `latent` and `variational`.
-        TypeError: `variational` is no `BayesianNet`.
+        TypeError: `variational` is not a `BayesianNet`.
     """
 
     def __init__(self, meta_bn, observed, latent=None, axis=None, variational=None):
@@ -51,42 +68,48 @@ class VariationalObjective(TensorLike):
             )
         if variational is not None:
             latent = _latent_nodes(variational)
-        self._variational = variational
+        self._joint = meta_bn
         self._axis = axis
+        self._variational = variational
         samples = {name: sample for name, (sample, _) in latent.items()}
-        values = merge_dicts(observed, samples)
-        if isinstance(meta_bn, MetaBayesianNet):
-            self._meta_bn, self._bn = meta_bn, meta_bn.observe(**values)
-            log_p = self._bn.log_joint()
-        else:
-            self._meta_bn, self._bn = None, None
-            log_p = meta_bn(values)
-        self._log_p = tf.convert_to_tensor(log_p)
-        log_qs = [tf.convert_to_tensor(log_q) for _, log_q in latent.values()]
-        log_qs = log_qs or [tf.zeros_like(self._log_p)]
-        self._log_q = functools.reduce(operator.add, log_qs)
-        self._log_weight = self._log_p - self._log_q
-        self._tensor = self._bound()
-
-    @property
-    def bn(self):
-        """The generative net at the latent samples; None if a function was passed."""
-        return self._bn
+        self._values = merge_dicts(samples, observed)
+        self._log_qs = [tf.convert_to_tensor(log_q) for _, log_q in latent.values()]
 
     @property
     def meta_bn(self):
         """The `MetaBayesianNet`; None if a function was passed."""
-        return self._meta_bn
+        return None if callable(self._joint) else self._joint
 
     @property
     def variational(self):
         """The variational net; None if `latent` was passed."""
         return self._variational
 
-    @property
+    @_once
+    def bn(self):
+        """The generative net at the latent samples; None if a function was passed."""
+        return None if self.meta_bn is None else self.meta_bn.observe(**self._values)
+
+    @_once
     def tensor(self) -> tf.Tensor:
         """The bound in nats, without the particle axis."""
-        return self._tensor
+        return self._bound()
+
+    @_once
+    def _log_p(self):
+        if self.meta_bn is None:
+            return tf.convert_to_tensor(self._joint(self._values))
+        return self.bn.log_joint()
+
+    @_once
+    def _log_q(self):
+        return functools.reduce(
+            operator.add, self._log_qs or [tf.zeros_like(self._log_p)]
+        )
+
+    @_once
+    def _log_weight(self):
+        return self._log_p - self._log_q
 
     def sgvb(self) -> tf.Tensor:
         """Return minus the bound; latents must be reparameterized.
@@ -94,7 +117,7 @@ class VariationalObjective(TensorLike):
         Its gradient is the pathwise one, stochastic gradient variational Bayes (Kingma
         & Welling 2014); for the importance-weighted bound, that of Burda et al. 2016.
         """
-        return -self._tensor
+        return -self.tensor
 
     def _bound(self):
         raise NotImplementedError()
@@ -110,12 +133,13 @@ class EvidenceLowerBoundObjective(VariationalObjective):
         """Return the score-function surrogate cost (Williams 1992), for any latents.
 
         Latents that could be reparameterized must have `is_reparameterized=False`. The
-        moving mean lives in two non-trainable variables, which each run updates.
+        moving mean lives in the non-trainable variable `moving_mean` of the current
+        variable scope, which each run updates.
 
         Args:
             variance_reduction: subtract from the learning signal `baseline` and the
-                moving mean of the signals of earlier runs (in the first run, its own
-                mean). Where False, `baseline` has no effect.
+                moving mean of the signals of earlier runs (0 in the first run). Where
+                False, `baseline` has no effect.
             baseline: tensor that broadcasts to the learning signal and predicts it,
                 such as the output of a net that sees the observations.
             decay: of the moving mean, in [0, 1).
@@ -175,7 +199,7 @@ class ImportanceWeightedObjective(VariationalObjective):
         log_weight = _at_least_two(_axis_last(log_weight, self._axis))
         bound = log_mean_exp(log_weight, -1, keepdims=True)
         signal = bound - log_mean_exp(_each_replaced_by_others(log_weight), -1)
-        return -self._tensor - tf.reduce_sum(tf.stop_gradient(signal) * log_q, -1)
+        return -self.tensor - tf.reduce_sum(tf.stop_gradient(signal) * log_q, -1)
 
 
 elbo = EvidenceLowerBoundObjective
@@ -188,31 +212,26 @@ def _latent_nodes(variational):
             f"`variational` should be a BayesianNet, got {type(variational).__name__}"
         )
     return {
-        name: (node.tensor, node.cond_log_p)
+        name: (node, node.cond_log_p)
         for name, node in variational.nodes.items()
         if isinstance(node, StochasticTensor) and not node.is_observed()
     }
 
 
 def _moving_mean(signal, decay):
-    """Moving mean of earlier runs' mean signals; this run's mean if there are none."""
-    with tf.variable_scope(None, default_name="reinforce"):
-        settings = {
-            "shape": [],
-            "dtype": signal.dtype,
-            "initializer": tf.zeros_initializer(),
-            "trainable": False,
-            "use_resource": True,
-        }
-        total = tf.get_variable("moving_total", **settings)
-        weight = tf.get_variable("moving_weight", **settings)
-    now = tf.reduce_mean(signal)
-    old_total, old_weight = total.read_value(), weight.read_value()
-    earlier = tf.where(old_weight > 0, old_total / old_weight, now)
+    """Moving mean of earlier runs' mean signals; 0 if there are none."""
+    mean = tf.get_variable(
+        "moving_mean",
+        shape=[],
+        dtype=signal.dtype,
+        initializer=tf.zeros_initializer(),
+        trainable=False,
+        use_resource=True,
+    )
+    earlier = mean.read_value()
     with tf.control_dependencies([earlier]):
-        update = tf.group(
-            total.assign(decay * old_total + (1 - decay) * now),
-            weight.assign(decay * old_weight + (1 - decay)),
+        update = assign_moving_average(
+            mean, tf.reduce_mean(signal), decay, zero_debias=True
         )
     with tf.control_dependencies([update]):
         return tf.identity(earlier)
