@@ -26,7 +26,7 @@ from cvae import draws, stack
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.hmc import Path, Point, anneal
-from cvae.model import build_generator
+from cvae.model import build_generator, build_networks
 from cvae.summary import estimate
 
 # By measurement on a run of 800-800 (40 dimensions), at equal cost: many
@@ -248,7 +248,7 @@ class Annealer:
         self._betas = tf.placeholder(tf.float64, [None])
         self._steps = tf.placeholder(tf.float32, [None, config.z_dim])
 
-        generator = build_generator(BATCH, config, CHAINS)
+        generator = build_generator(build_networks(config), BATCH, config, CHAINS)
         x = tf.cast(self._bits, tf.float32)
         y = tf.one_hot(self._labels, config.n_classes)
 

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 from cvae import draws, importance, stack, threads, zs
 from cvae.config import Config
 from cvae.importance import Proposals
-from cvae.model import build_generator, build_variational
+from cvae.model import build_generator, build_networks, build_variational
 
 BLOCK = 500  # images a call; fixed, because a block keys its draws of z
 ROWS = 2000  # of z that `decode` takes at once
@@ -171,14 +171,16 @@ class Model:
         x = tf.cast(self._bits, tf.float32)
         y = tf.one_hot(self._labels, config.n_classes)
         draw_key = draws.key(config.seed, self._draw, "evaluation")
-        variational = build_variational(x, y, draw_key, config, self._particles)
+        nets = build_networks(config)
+        variational = build_variational(nets, x, y, draw_key, config, self._particles)
         q = variational.observe()
         self._gaussian = [q["z"].dist.mean, q["z"].dist.logstd]
         self._posterior = self._gaussian  # all that the encoder says, to be fed again
         # z is drawn for all rows, so that what is drawn does not hang on the chosen.
         chosen = [tf.gather(part, self._chosen) for part in (x, y)]
         z = tf.gather(q["z"].tensor, self._chosen, axis=1)
-        generator = build_generator(tf.size(self._chosen), config, self._particles)
+        n = tf.size(self._chosen)
+        generator = build_generator(nets, n, config, self._particles)
         joint = generator.observe(x=chosen[0], y=chosen[1], z=z)
         log_px, log_pz = _log_px(joint), joint.cond_log_prob("z")  # [particles, chosen]
         log_qz = tf.gather(q.cond_log_prob("z"), self._chosen, axis=1)

@@ -4,8 +4,13 @@
     z       ~ N(0, I_d)                                                (1)
     x | y,z ~ Bernoulli(NN_θ(y, z))                      x in {0, 1}^784
 
-and the variational posterior q_φ(z | x, y) = N(z | μ_φ(x, y), diag σ²_φ(x, y)).
+the variational posterior q_φ(z | x, y) = N(z | μ_φ(x, y), diag σ²_φ(x, y)), and what
+maximizes both, the lower bound
+
+    log p(x, y) ≥ E_q[log p(x | y, z) + log p(z) - log q(z | x, y)] + log π_y.   (2)
 """
+
+from typing import Callable, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -14,28 +19,49 @@ from cvae.config import Config
 from cvae.draws import StatelessNormal
 
 
-@zs.meta_bayesian_net(scope="gen", reuse_variables=True)
-def build_generator(n: tf.Tensor, config: Config, n_particles: int = 1):
+class Networks(NamedTuple):
+    """NN_θ and the encoder as functions; all that is built on them shares θ and φ."""
+
+    decoder: Callable  # y [n, K], z [..., n, d] to the logits of x [..., n, x_dim]
+    encoder: Callable  # x [n, x_dim], y [n, K] to mean and logstd of z, [n, d] each
+
+
+def build_networks(config: Config) -> Networks:
+    """Make one θ and one φ in the default graph, however often they are called."""
+
+    @zs.reuse_variables(scope="gen")
+    def decoder(y, z):
+        return networks.decoder(y, z, config)
+
+    @zs.reuse_variables(scope="q_net")
+    def encoder(x, y):
+        return networks.encoder(x, y, config)
+
+    return Networks(decoder, encoder)
+
+
+@zs.meta_bayesian_net()
+def build_generator(nets: Networks, n: tf.Tensor, config: Config, n_particles=1):
     """p(x, y, z) for `n` images; x and z have `n_particles` on axis 0."""
     bn = zs.BayesianNet()
     uniform = tf.zeros([n, config.n_classes])
     y = bn.onehot_categorical("y", uniform, dtype=tf.float32)  # [n, K]
     origin = tf.zeros([n, config.z_dim])
     z = bn.normal("z", origin, std=1.0, group_ndims=1, n_samples=n_particles)
-    logits = networks.decoder(y, z, config)  # [particles, n, x_dim]
+    logits = nets.decoder(y, z)  # [particles, n, x_dim]
     bn.deterministic("x_mean", tf.sigmoid(logits))
     bn.bernoulli("x", logits, group_ndims=1, dtype=tf.float32)
     return bn
 
 
-@zs.meta_bayesian_net(scope="q_net", reuse_variables=True)
-def build_variational(x, y, draw_key, config: Config, n_particles: int = 1):
+@zs.meta_bayesian_net()
+def build_variational(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
     """q(z | x, y) for x `[n, x_dim]` and one-hot y `[n, K]`; z is `[particles, n, d]`.
 
     Samples are keyed by `draw_key` (int64 `[2]`, see `cvae.draws.key`).
     """
     bn = zs.BayesianNet()
-    mean, logstd = networks.encoder(x, y, config)  # [n, d] each
+    mean, logstd = nets.encoder(x, y)  # [n, d] each
     posterior = StatelessNormal(
         mean,
         logstd,
@@ -45,3 +71,16 @@ def build_variational(x, y, draw_key, config: Config, n_particles: int = 1):
     )
     bn.stochastic("z", posterior, n_samples=n_particles)
     return bn
+
+
+def lower_bound(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
+    """The bound (2) on log p(x, y) of each image, `[n]`, as ZhuSuan's objective.
+
+    Arguments are those of `build_variational`; the mean over q is that over its
+    particles.
+    """
+    generator = build_generator(nets, y.shape[0], config, n_particles)
+    variational = build_variational(nets, x, y, draw_key, config, n_particles).observe()
+    return zs.variational.elbo(
+        generator, {"x": x, "y": y}, variational=variational, axis=0
+    )

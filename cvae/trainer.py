@@ -7,11 +7,11 @@ from typing import Dict
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import draws, stack, threads, zs
+from cvae import draws, model, stack, threads, zs
 from cvae.config import Config
+from cvae.errors import CvaeError
 from cvae.layers import is_kernel
 from cvae.mnist import Split
-from cvae.model import build_generator, build_variational
 from cvae.muon import Muon
 from cvae.run import AVERAGE
 
@@ -36,6 +36,9 @@ class Trainer:
 
     With `weighted`, what it maximizes is the mean importance-weighted bound of
     `config.iwae_particles` (Burda et al. 2016).
+
+    Raises:
+        CvaeError: its graph does not train the model's own variables, and only them.
     """
 
     def __init__(self, config: Config, train: Split, weighted: bool = False):
@@ -129,6 +132,7 @@ class Trainer:
             parallel_iterations=1,
         )
         self._bounds = bounds.stack()
+        _check_shared(config)
         self._variables = {v.op.name: v for v in tf.global_variables()}
         self._averages = {
             v.op.name: self._variables[v.op.name + AVERAGE]
@@ -136,6 +140,32 @@ class Trainer:
         }
         data = tf.variables_initializer(tf.get_collection("data"))
         self._initialize = tf.group(data, tf.global_variables_initializer())
+
+
+def _check_shared(config):
+    """Check that the graph trains the variables of the model's own graph, no others.
+
+    Raises:
+        CvaeError: parts of a batch train weights of their own, or some are not trained.
+    """
+    trained, own = {v.op.name for v in tf.trainable_variables()}, set()
+
+    def note(name, shape, **unused):  # instead of a variable, which takes longer
+        own.add(name)
+        return tf.placeholder(tf.float32, shape)
+
+    with tf.Graph().as_default(), tf.variable_scope("", custom_getter=note):
+        nets = model.build_networks(config)
+        x, y = tf.zeros([1, config.x_dim]), tf.zeros([1, config.n_classes])
+        mean, _ = nets.encoder(x, y)
+        nets.decoder(y, mean)
+    for names, fault in ((trained - own, "has"), (own - trained, "lacks")):
+        if names:
+            raise CvaeError(
+                f"the training graph {fault} {min(names)}, unlike the model's own: "
+                "part of the training would be lost; build every part of a batch on "
+                "the same `model.build_networks`"
+            )
 
 
 def _log_odds(images):
@@ -149,8 +179,9 @@ def _sgvb_step(intensities, y, step, rate, config, weighted):
     n_towers = _n_towers(config)
     sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
     parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
+    nets = model.build_networks(config)
     towers = [
-        _tower(*part, step * TOWERS + i, config, weighted)
+        _tower(nets, *part, step * TOWERS + i, config, weighted)
         for i, part in enumerate(parts)
     ]
     costs, bounds = zip(*towers)
@@ -172,24 +203,18 @@ def _n_towers(config):
     return min(TOWERS, config.batch_size)
 
 
-def _tower(intensities, y, number, config, weighted):
+def _tower(nets, intensities, y, number, config, weighted):
     """Of each image the cost and the bound on log p(x, y), draws keyed by `number`."""
     x = draws.binarize(intensities, draws.key(config.seed, number, "binarization"))
     posterior_key = draws.key(config.seed, number, "posterior")
-    # Entered anew, the scope gives the nets of all towers the same variables.
-    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-        generator = build_generator(y.shape[0], config, config.particles)
-        variational = build_variational(x, y, posterior_key, config, config.particles)
-        lower_bound = zs.variational.elbo(
-            generator, {"x": x, "y": y}, variational=variational.observe(), axis=0
-        )
+    bound = model.lower_bound(nets, x, y, posterior_key, config, config.particles)
     if not weighted:
-        return lower_bound.sgvb(), lower_bound
-    log_joint = lower_bound.bn.log_joint()
+        return bound.sgvb(), bound
+    log_joint = bound.bn.log_joint()
     tighter = zs.variational.importance_weighted_objective(
-        lambda _: log_joint, {}, variational=lower_bound.variational, axis=0
+        lambda _: log_joint, {}, variational=bound.variational, axis=0
     )
-    return tighter.sgvb(), lower_bound
+    return tighter.sgvb(), bound
 
 
 def _minimize(cost, rate, config):

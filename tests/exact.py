@@ -46,7 +46,7 @@ class LinearGaussian:
             if hasattr(room, "build_variational"):
                 monkeypatch.setattr(room, "build_variational", self.variational)
 
-    def generator(self, n, config, n_particles=1):
+    def generator(self, nets, n, config, n_particles=1):
         @zs.meta_bayesian_net(scope="gen", reuse_variables=True)
         def build():
             bn = zs.BayesianNet()
@@ -61,7 +61,7 @@ class LinearGaussian:
 
         return build()
 
-    def variational(self, x, y, draw_key, config, n_particles=1):
+    def variational(self, nets, x, y, draw_key, config, n_particles=1):
         @zs.meta_bayesian_net(scope="q_net", reuse_variables=True)
         def build():
             bn = zs.BayesianNet()

@@ -239,7 +239,8 @@ def test_the_fast_log_probability_is_the_one_of_zhusuan(model, images):
     logits[0, 0], logits[1, 1, :100] = 0.0, 300.0
     with tf.Graph().as_default(), tf.Session() as session:
         net = zs.BayesianNet({"x": tf.constant(x)})
-        net.bernoulli("x", tf.constant(logits, tf.float32), 1, tf.float32)
+        logits_of_x = tf.constant(logits, tf.float32)
+        net.bernoulli("x", logits_of_x, group_ndims=1, dtype=tf.float32)
         fast, slow = session.run([inference._log_px(net), net.cond_log_prob("x")])
     expected = -np.logaddexp(0.0, np.where(x == 1, -logits, logits)).sum(-1)
     np.testing.assert_allclose(fast, expected, rtol=1e-6)

@@ -8,9 +8,9 @@ import reference
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import draws, stack, zs
+from cvae import draws, stack
 from cvae.config import Config
-from cvae.model import build_generator, build_variational
+from cvae.model import build_generator, build_networks, build_variational, lower_bound
 
 CONFIG = Config(n_classes=3, x_dim=12, z_dim=4, hidden=(7, 6), film=True)
 N, PARTICLES = 5, 2
@@ -29,15 +29,15 @@ def world():
 
 
 def _evaluate(world, build):
-    """Run what `build(generator, variational, x, y)` returns, on `world`."""
+    """Run what `build(generator, variational, bound)` returns, on `world`."""
     with tf.Graph().as_default():
         x = tf.constant(world["x"])
         y = tf.one_hot(world["labels"], 3)
+        nets, key = build_networks(CONFIG), draws.key(0, 0, "posterior")
         fetches = build(
-            build_generator(N, CONFIG, PARTICLES),
-            build_variational(x, y, draws.key(0, 0, "posterior"), CONFIG, PARTICLES),
-            x,
-            y,
+            build_generator(nets, N, CONFIG, PARTICLES),
+            build_variational(nets, x, y, key, CONFIG, PARTICLES),
+            lower_bound(nets, x, y, key, CONFIG, PARTICLES),
         )
         with tf.Session() as session:
             variables = {v.op.name: v for v in tf.global_variables()}
@@ -45,18 +45,26 @@ def _evaluate(world, build):
             return session.run(fetches)
 
 
+def _given(world, *names):
+    """The values of nodes in `world`, as constants of the graph."""
+    y = reference.one_hot(world["labels"], 3).astype(np.float32)
+    values = {"x": world["x"], "y": y, "z": world["z"]}
+    return {name: tf.constant(values[name]) for name in names}
+
+
 def test_the_variables_are_those_of_the_two_networks_and_no_others():
     with tf.Graph().as_default():
         x, y = tf.zeros([N, 12]), tf.zeros([N, 3])
-        build_generator(N, CONFIG).observe(x=x, y=y)
-        build_variational(x, y, draws.key(0, 0, "posterior"), CONFIG).observe()
+        nets = build_networks(CONFIG)
+        build_generator(nets, N, CONFIG).observe(x=x, y=y)
+        build_variational(nets, x, y, draws.key(0, 0, "posterior"), CONFIG).observe()
         found = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
     assert found == tiny.shapes(CONFIG)
 
 
 def test_each_conditional_is_that_of_equation_1(world):
-    def build(generator, variational, x, y):
-        bn = generator.observe(x=x, y=y, z=tf.constant(world["z"]))
+    def build(generator, variational, bound):
+        bn = generator.observe(**_given(world, "x", "y", "z"))
         return bn.cond_log_prob(["x", "z", "y"])
 
     log_px, log_pz, log_py = _evaluate(world, build)
@@ -69,7 +77,7 @@ def test_each_conditional_is_that_of_equation_1(world):
 
 
 def test_q_is_the_gaussian_of_the_encoder_of_x_and_y(world):
-    def build(generator, variational, x, y):
+    def build(generator, variational, bound):
         bn = variational.observe(z=tf.constant(world["z"]))
         return bn.cond_log_prob("z")
 
@@ -80,10 +88,8 @@ def test_q_is_the_gaussian_of_the_encoder_of_x_and_y(world):
 
 
 def test_the_elbo_is_the_homeworks_bound_with_log_pi(world):
-    def build(generator, variational, x, y):
-        q = variational.observe()
-        elbo = zs.variational.elbo(generator, {"x": x, "y": y}, variational=q, axis=0)
-        return elbo.tensor, elbo.sgvb(), q["z"].tensor
+    def build(generator, variational, bound):
+        return bound.tensor, bound.sgvb(), bound.variational["z"].tensor
 
     elbo, cost, z = _evaluate(world, build)
     log_px, log_pz, log_qz = reference.log_weights(
@@ -95,8 +101,8 @@ def test_the_elbo_is_the_homeworks_bound_with_log_pi(world):
 
 
 def test_x_mean_is_the_sigmoid_of_the_logits_of_y_and_z(world):
-    def build(generator, variational, x, y):
-        return generator.observe(y=y, z=tf.constant(world["z"]))["x_mean"]
+    def build(generator, variational, bound):
+        return generator.observe(**_given(world, "y", "z"))["x_mean"]
 
     y = np.broadcast_to(reference.one_hot(world["labels"], 3), (PARTICLES, N, 3))
     expected = reference.decode(y, world["z"], world["weights"], 2)
@@ -104,7 +110,7 @@ def test_x_mean_is_the_sigmoid_of_the_logits_of_y_and_z(world):
 
 
 def test_unobserved_nodes_draw_one_hot_y_and_binary_x_with_particles_first(world):
-    def build(generator, variational, x, y):
+    def build(generator, variational, bound):
         bn = generator.observe()
         return bn["y"].tensor, bn["z"].tensor, bn["x"].tensor
 
@@ -121,9 +127,8 @@ def test_the_log_likelihood_sums_to_one_over_all_images_of_a_tiny_model():
     with tf.Graph().as_default():
         y = tf.one_hot(np.ones(len(images), int), 2)
         given = tf.constant(np.broadcast_to(z, (3, len(images), 2)))
-        bn = build_generator(len(images), config, 3).observe(
-            x=tf.constant(images, tf.float32), y=y, z=given
-        )
+        generator = build_generator(build_networks(config), len(images), config, 3)
+        bn = generator.observe(x=tf.constant(images, tf.float32), y=y, z=given)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
             log_px = session.run(bn.cond_log_prob("x"))
@@ -136,11 +141,9 @@ def _gradient_of_encoder(world, path_derivative, z_key):
     with tf.Graph().as_default():
         x, y = tf.constant(world["x"]), tf.one_hot(world["labels"], 3)
         key = draws.key(0, z_key, "posterior")
-        q = build_variational(x, y, key, config, 2000).observe()
-        generator = build_generator(N, config, 2000)
-        elbo = zs.variational.elbo(generator, {"x": x, "y": y}, variational=q, axis=0)
-        mean = q["z"].dist.mean
-        gradient = tf.gradients(tf.reduce_mean(elbo.sgvb()), mean)
+        bound = lower_bound(build_networks(config), x, y, key, config, 2000)
+        mean = bound.variational["z"].dist.mean
+        gradient = tf.gradients(tf.reduce_mean(bound.sgvb()), mean)
         with tf.Session() as session:
             variables = {v.op.name: v for v in tf.global_variables()}
             stack.load(session, variables, world["weights"])

@@ -9,7 +9,7 @@ import tiny
 
 from cvae import muon, schedule
 from cvae.config import preset
-from cvae.model import build_generator, build_variational
+from cvae.model import build_networks
 from cvae.trainer import Trainer
 
 CONFIG = dataclasses.replace(tiny.CONV, optimizer="muon", channels=(16, 8))
@@ -111,9 +111,9 @@ def test_kernels_whose_shorter_side_is_in_its_range_are_its_own_and_no_others(mn
 
 def build(config):
     """Make the nets of `config`; return their variables."""
-    x, y = tf.zeros([2, 784]), tf.zeros([2, 10])
-    build_generator(2, config).observe(y=y)
-    build_variational(x, y, tf.constant([0, 0], tf.int64), config).observe()
+    nets, y = build_networks(config), tf.zeros([2, 10])
+    mean, _ = nets.encoder(tf.zeros([2, 784]), y)
+    nets.decoder(y, mean)
     return tf.trainable_variables()
 
 

@@ -9,7 +9,9 @@ import tensorflow.compat.v1 as tf
 import tiny
 
 from cvae import draws, model, schedule, stack
+from cvae import trainer as trainer_module
 from cvae.errors import CvaeError
+from cvae.inference import Model
 from cvae.trainer import Trainer
 
 PLAN = schedule.Plan(0, 0.0, 40)
@@ -69,6 +71,54 @@ def test_each_half_of_a_batch_has_draws_of_its_own(train):
             order, rates = np.zeros((600, size), np.int32), np.zeros(600, np.float32)
             variances.append(trainer.steps(0, order, rates).var())
     assert variances[1] == pytest.approx(variances[0] / 2, rel=0.25)
+
+
+@pytest.mark.parametrize("config", [tiny.CONFIG, tiny.CONV], ids=["mlp", "conv"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["elbo", "iwae"])
+def test_all_parts_of_a_batch_train_the_variables_that_the_model_has(
+    train, config, weighted
+):
+    with Trainer(config, train, weighted) as trainer:
+        trained = {name: a.shape for name, a in trainer.averages().items()}
+        state = trainer.averages()
+    with Model(config, state) as whole:
+        own = {n: tuple(v.shape.as_list()) for n, v in whole._variables.items()}
+    assert trained == own
+
+
+@pytest.mark.parametrize("asked", [(0, 1), (1, 0)])
+def test_the_order_in_which_parts_are_asked_for_changes_no_variable(asked):
+    """Objectives are lazy: the one that is asked for first makes the variables."""
+    with stack.new_graph():
+        nets, key = model.build_networks(tiny.CONFIG), tf.zeros([2], tf.int64)
+        x, y = tf.zeros([3, 784]), tf.zeros([3, 10])
+        parts = [model.lower_bound(nets, x, y, key, tiny.CONFIG) for _ in range(2)]
+        for i in asked:
+            tf.convert_to_tensor(parts[i])
+        found = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
+    assert found == tiny.shapes(tiny.CONFIG)
+
+
+@pytest.mark.parametrize(
+    "fault, complaint",
+    [("of its own", "has gen_1/hidden_1/bias"), ("missing", "lacks gen/hidden_1/bias")],
+)
+def test_a_trainer_whose_graph_is_not_the_models_refuses_to_start(
+    train, monkeypatch, fault, complaint
+):
+    build_networks, tower = model.build_networks, trainer_module._tower
+
+    def faulty(nets, *args):
+        if fault == "missing":
+            nets = nets._replace(decoder=lambda y, z: tf.zeros([1, 25, 784]))
+        else:
+            nets = build_networks(tiny.CONFIG)
+        return tower(nets, *args)
+
+    monkeypatch.setattr(trainer_module, "_tower", faulty)
+    with pytest.raises(CvaeError, match=complaint) as caught:
+        Trainer(tiny.CONFIG, train)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_wide_net_takes_its_batch_whole_and_trains(train):
@@ -182,8 +232,9 @@ def _weighted_by_hand(config, weights, train, number):
         y = tf.one_hot(train.labels[number : number + 1], config.n_classes)
         draw_key = draws.key(config.seed, 0, "posterior")
         k = config.iwae_particles
-        q = model.build_variational(x, y, draw_key, config, k).observe()
-        p = model.build_generator(1, config, k).observe(x=x, y=y, z=q["z"])
+        nets = model.build_networks(config)
+        q = model.build_variational(nets, x, y, draw_key, config, k).observe()
+        p = model.build_generator(nets, 1, config, k).observe(x=x, y=y, z=q["z"])
         log_weights = p.cond_log_prob("x") + p.cond_log_prob("z") - q.cond_log_prob("z")
         share = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
         variables = {v.op.name: v for v in tf.trainable_variables()}
