@@ -2,11 +2,11 @@
 
 import contextlib
 import hashlib
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from cvae import ais, importance, mnist, summary
+from cvae import ais, importance, mnist, summary, zs
 from cvae.inference import Model
 from cvae.mnist import Dataset, check_fits
 from cvae.partial import Partial
@@ -14,7 +14,7 @@ from cvae.progress import Progress
 from cvae.run import Run, averages, check_finite
 from cvae.summary import Measured
 
-FORMAT = 2  # of the rows in a partial state; another one is begun anew
+FORMAT = 3  # of the rows in a partial state; another one is begun anew
 UNIT = 10  # images, between looks at the clock
 # Number of the first simulated image, above those of test images; whole batches.
 SIMULATED = ais.BATCH * 2**15
@@ -26,6 +26,7 @@ class Task(NamedTuple):
     run: Run
     weights: Dict[str, np.ndarray]  # by name of the model's variable
     step: int  # of the checkpoint that they come from
+    trained_with: Sequence[str]  # the implementations of ZhuSuan
     dataset: Dataset
     bits: np.ndarray  # uint8 [n, x_dim] of the test images, drawn once for all
     particles: int  # for importance sampling
@@ -60,6 +61,7 @@ def evaluate_run(
         run,
         averages(checkpoint),
         checkpoint.state["step"],
+        checkpoint.state["zhusuan"],
         dataset,
         mnist.binarize(dataset.test.images),
         particles,
@@ -89,6 +91,10 @@ def evaluate(
     results["bits_seed"] = mnist.TEST_BITS_SEED
     results["dataset"], results["note"] = task.dataset.name, task.dataset.note
     results["step"] = task.step
+    results["zhusuan"] = {
+        "trained": list(dict.fromkeys(task.trained_with)),
+        "evaluated": partial.makers,
+    }
     return results, summary.arrays(measured)
 
 
@@ -211,7 +217,7 @@ def _partial(task):
         stages.update(
             {"annealing": (task.ais, 1), "annealing simulated": (task.ais, 3)}
         )
-    return Partial(task.run.partial_path, settings, stages)
+    return Partial(task.run.partial_path, settings, stages, zs.IMPLEMENTATION)
 
 
 def _train_bound(model, dataset, n):

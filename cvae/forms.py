@@ -81,7 +81,7 @@ def _is_plan(value):
 
 
 def _are_versions(value):
-    """Of TensorFlow: one, or more if the training went on on another."""
+    """Return whether it lists one version, or more if training continued on others."""
     return isinstance(value, list) and bool(value) and all(map(_is_text, value))
 
 
@@ -97,6 +97,7 @@ def _is_sha256(value):
 CHECKPOINT_NAME = Form("the name of a checkpoint", _is_checkpoint_name)
 _ENTRY = {"file": CHECKPOINT_NAME, "sha256": Form("a SHA-256", _is_sha256)}
 INDEX = {"recent": [_ENTRY], "best?": _ENTRY}
+_IMPLEMENTATIONS = Form("a list of implementations of ZhuSuan", _are_versions)
 PROGRESS = {
     "step": WHOLE,
     "plan": Form("a plan", _is_plan),
@@ -105,6 +106,7 @@ PROGRESS = {
     "bound_steps?": WHOLE,
     "best?": NUMBER_OR_NULL,
     "tensorflow?": Form("a list of versions", _are_versions),
+    "zhusuan?": _IMPLEMENTATIONS,
 }
 METRICS_ROW = {
     "step": WHOLE,
@@ -181,4 +183,5 @@ EVALUATION = {
     "dataset": TEXT,
     "note": TEXT,
     "step": WHOLE,
+    "zhusuan": {"trained": _IMPLEMENTATIONS, "evaluated": _IMPLEMENTATIONS},
 }

@@ -13,7 +13,7 @@ from cvae.arrays import read_arrays, write_arrays
 from cvae.errors import CvaeError
 
 SAVE_SECONDS = 20.0  # at most, that a killed evaluation does again
-_KEY = "fingerprint"
+_KEY, _MAKERS = "fingerprint", "makers"
 _LARGEST = 1 << 28  # bytes of a file
 
 
@@ -25,13 +25,21 @@ class Partial:
         settings: JSON that says what the rows depend on. A file that was made with
             others is passed over, and replaced at the first `save`.
         stages: name to (rows in the end, numbers in a row).
+        maker: what the rows to come are computed with, one word or more.
+
+    Attributes:
+        makers: what the rows were computed with, in order, without repetition.
 
     Raises:
         CvaeError: the file is damaged.
     """
 
     def __init__(
-        self, path: Path, settings: Dict[str, Any], stages: Dict[str, Tuple[int, int]]
+        self,
+        path: Path,
+        settings: Dict[str, Any],
+        stages: Dict[str, Tuple[int, int]],
+        maker: str,
     ):
         self._path = Path(path)
         text = json.dumps(settings, sort_keys=True).encode("utf-8")
@@ -39,6 +47,7 @@ class Partial:
         self._tables = {name: np.empty(shape) for name, shape in stages.items()}
         self._done = dict.fromkeys(stages, 0)
         self._saved = time.time()
+        self.makers = [maker]
         if self._path.exists():
             self._load()
 
@@ -62,7 +71,8 @@ class Partial:
         """
         if any(self._done.values()):
             arrays = {name: self.rows(name) for name in self._tables}
-            write_arrays(self._path, dict(arrays, **{_KEY: self._fingerprint}))
+            arrays.update({_KEY: self._fingerprint, _MAKERS: self.makers})
+            write_arrays(self._path, arrays)
         self._saved = time.time()
 
     @contextlib.contextmanager
@@ -82,11 +92,10 @@ class Partial:
     def _load(self):
         try:
             arrays = read_arrays(self._path, _LARGEST)
-            made_with = arrays.pop(_KEY, np.zeros(0))
-            if made_with.dtype.kind != "U" or made_with.shape:
-                raise CvaeError("{} is damaged: no fingerprint".format(self._path))
-            if str(made_with) != self._fingerprint:
+            made_with = self._text(arrays, _KEY, 0)
+            if made_with != self._fingerprint:
                 return
+            makers = self._text(arrays, _MAKERS, 1)
             self._check(arrays)
         except CvaeError as error:
             raise CvaeError(
@@ -95,6 +104,14 @@ class Partial:
         for name, array in arrays.items():
             self._tables[name][: len(array)] = array
             self._done[name] = len(array)
+        self.makers = list(dict.fromkeys(makers + self.makers))
+
+    def _text(self, arrays, name, rank):
+        """Take text of `rank` axes out of `arrays`."""
+        array = arrays.pop(name, np.zeros(0))
+        if array.dtype.kind != "U" or array.ndim != rank:
+            raise CvaeError("{} is damaged: no {}".format(self._path, name))
+        return array.tolist()
 
     def _check(self, arrays):
         for name, table in self._tables.items():

@@ -17,7 +17,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 import cvae
-from cvae import files, importance, pictures
+from cvae import files, importance, pictures, tables
 from cvae.errors import CvaeError
 from cvae.mnist import Dataset
 from cvae.run import Run, averages
@@ -72,7 +72,7 @@ def results(
         last: the last row of the run's metrics.
         facts: what `pictures.draw` measured.
     """
-    from cvae import muon, trainer, training, zs
+    from cvae import muon, trainer, training
 
     checkpoint = run.load_checkpoint(best=True)
     config, weights = run.config.to_dict(), averages(checkpoint)
@@ -108,9 +108,9 @@ def results(
         "per_class": pictures.PER_CLASS,
         "versions": {
             "python": platform.python_version(),
-            "tensorflow": " and ".join(checkpoint.state["tensorflow"]),
+            "tensorflow": " and ".join(dict.fromkeys(checkpoint.state["tensorflow"])),
             "numpy": np.__version__,
-            "zhusuan": zs.IMPLEMENTATION,
+            "zhusuan": tables.implementations(evaluation),
             "cvae": cvae.__version__,
         },
         "note": dataset.note,

@@ -30,6 +30,10 @@ def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
         )
     try:
         results = files.read_json(path)
+        if isinstance(results, dict):  # an older one; the set-up had no other ZhuSuan
+            results.setdefault(
+                "zhusuan", {"trained": ["cvae.zs"], "evaluated": ["cvae.zs"]}
+            )
         forms.check(results, forms.EVALUATION, str(path))
         fault = _contradiction(results)
         if fault:

@@ -356,7 +356,9 @@ def _read_checkpoint(path):
         raise CvaeError("{} is damaged: it has no state".format(path))
     state = files.parse_json(str(text).encode("utf-8"), path)
     check(state, forms.PROGRESS, str(path))
-    state.setdefault("tensorflow", ["of unknown version"])  # in older checkpoints
+    # Older checkpoints do not name these; the set-up installed no other ZhuSuan then.
+    state.setdefault("tensorflow", ["of unknown version"])
+    state.setdefault("zhusuan", ["cvae.zs"] * len(state["tensorflow"]))
     if state["plan"][0] > state["step"]:
         raise CvaeError("{} is damaged: its plan is of a later step".format(path))
     return Checkpoint(arrays, state)

@@ -28,6 +28,16 @@ def evaluation_table(results: Dict[str, Any]) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
+def implementations(results: Dict[str, Any]) -> str:
+    """Return which ZhuSuan trained and evaluated, one name if it was the same."""
+    trained, evaluated = (
+        " and ".join(results["zhusuan"][act]) for act in ("trained", "evaluated")
+    )
+    if trained == evaluated:
+        return trained
+    return f"trained with {trained}, evaluated with {evaluated}"
+
+
 def _main(results) -> List[str]:
     title = "nats per image, {:,} test images".format(results["n_images"])
     lines = ["{:36} {:>9}   {}".format(title, "mean", "standard error")]
@@ -63,6 +73,7 @@ def _remarks(results):
         ),
         "log loss              {} nats".format(_cell(found["log_loss"])),
         "active units          {} of {}".format(latent["active"], len(latent["kl"])),
+        f"implementation        {implementations(results)}",
     ]
 
 

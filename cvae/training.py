@@ -8,7 +8,7 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import mnist, schedule, stack
+from cvae import mnist, schedule, stack, zs
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.inference import Model
@@ -64,6 +64,7 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
     )
     if dataset.note:
         print("note      {}".format(dataset.note))
+    print("library   TensorFlow {}, {}".format(stack.VERSION, zs.IMPLEMENTATION))
     print(
         "model     {} classes, z in R^{}, {}hidden layers {} {}{}, k = {}".format(
             config.n_classes,
@@ -144,6 +145,7 @@ class _State(NamedTuple):
     step: int
     plan: schedule.Plan
     tensorflow: Sequence[str]  # the versions that trained, in order
+    zhusuan: Sequence[str]  # the implementation that each of them trained with
     seconds: float = 0.0  # of training, over all resumptions
     bound_sum: float = 0.0  # over the steps since the last row of metrics
     bound_steps: int = 0
@@ -158,7 +160,7 @@ class _Loop:
         self._train, self._test, self._held_out = splits(dataset, run.config)
         self._n_images = len(self._train.images)
         self._goal = schedule.full_plan(run.config, self._n_images)
-        self._state = _State(0, self._goal, [stack.VERSION])
+        self._state = _State(0, self._goal, [stack.VERSION], [zs.IMPLEMENTATION])
         self._began = self._saved = time.time()
         self._trainers = opened.enter_context(contextlib.ExitStack())
         if run.has_checkpoint():
@@ -329,16 +331,19 @@ class _Loop:
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))
         self._take_trainer(checkpoint.arrays)
-        versions = state.tensorflow
-        if versions[-1] != stack.VERSION and not self.finished():
+        before = state.tensorflow[-1], state.zhusuan[-1]
+        now = stack.VERSION, zs.IMPLEMENTATION
+        if now != before and not self.finished():
             print(
-                "warning: {} was begun on TensorFlow {} and goes on on {}: its bits "
-                "will be those of neither alone".format(
-                    self._run.path, versions[-1], stack.VERSION
+                "warning: {} was trained on TensorFlow {} with {} and continues on "
+                "TensorFlow {} with {}: its bits will match neither".format(
+                    self._run.path, *before, *now
                 )
             )
-            versions = [*versions, stack.VERSION]
-            self._state = self._state._replace(tensorflow=versions)
+            self._state = self._state._replace(
+                tensorflow=[*state.tensorflow, stack.VERSION],
+                zhusuan=[*state.zhusuan, zs.IMPLEMENTATION],
+            )
 
 
 def _first_bad(values):

@@ -67,7 +67,7 @@ def make_readers(folder: Path):
         run.save_checkpoint(_checkpoint(step), best=step == 5)
     run.write_evaluation(_EVALUATION)
     run.write_evaluation_arrays(_evaluation_arrays())
-    begun = Partial(run.partial_path, _SETTINGS, _STAGES)
+    begun = Partial(run.partial_path, _SETTINGS, _STAGES, "cvae.zs")
     begun.add("first", np.arange(6.0).reshape(2, 3))
     begun.save()
     names = ("config.json", "metrics.jsonl", "evaluation.json", "evaluation.npz")
@@ -153,7 +153,7 @@ def _read_partial(data, folder):
     """What is of other settings is passed over."""
     path = folder / "partial.npz"
     path.write_bytes(data)
-    found = Partial(path, _SETTINGS, _STAGES)
+    found = Partial(path, _SETTINGS, _STAGES, "cvae.zs")
     for name, (n, width) in _STAGES.items():
         rows = found.rows(name)
         assert len(rows) <= n and rows.shape[1] == width and np.isfinite(rows).all()
@@ -306,6 +306,7 @@ _EVALUATION = {
     "dataset": "mnist",
     "note": "",
     "step": 10,
+    "zhusuan": {"trained": ["cvae.zs"], "evaluated": ["cvae.zs", "ZhuSuan 0.4.0"]},
 }
 
 

@@ -17,14 +17,14 @@ def path(tmp_path):
 
 
 def half_done(path):
-    begun = Partial(path, SETTINGS, STAGES)
+    begun = Partial(path, SETTINGS, STAGES, "cvae.zs")
     begun.add("first", np.arange(12.0).reshape(4, 3))
     begun.save()
 
 
 def test_rows_come_back_bit_for_bit_and_go_on_where_they_were(path):
     half_done(path)
-    again = Partial(path, SETTINGS, STAGES)
+    again = Partial(path, SETTINGS, STAGES, "cvae.zs")
     np.testing.assert_array_equal(again.rows("first"), np.arange(12.0).reshape(4, 3))
     assert again.rows("second").shape == (0, 1)
     again.add("first", np.full((2, 3), 7.0))
@@ -33,23 +33,23 @@ def test_rows_come_back_bit_for_bit_and_go_on_where_they_were(path):
 
 def test_whatever_is_done_is_saved_when_the_work_is_interrupted(path):
     with pytest.raises(KeyboardInterrupt):
-        with Partial(path, SETTINGS, STAGES).kept() as begun:
+        with Partial(path, SETTINGS, STAGES, "cvae.zs").kept() as begun:
             begun.add("second", np.ones((3, 1)))
             raise KeyboardInterrupt()
-    assert len(Partial(path, SETTINGS, STAGES).rows("second")) == 3
+    assert len(Partial(path, SETTINGS, STAGES, "cvae.zs").rows("second")) == 3
 
 
 def test_rows_are_saved_now_and_then(path, monkeypatch):
-    begun = Partial(path, SETTINGS, STAGES)
+    begun = Partial(path, SETTINGS, STAGES, "cvae.zs")
     begun.add("second", np.ones((1, 1)))
     assert not path.exists()
     monkeypatch.setattr(partial, "SAVE_SECONDS", 0.0)
     begun.add("second", np.ones((1, 1)))
-    assert len(Partial(path, SETTINGS, STAGES).rows("second")) == 2
+    assert len(Partial(path, SETTINGS, STAGES, "cvae.zs").rows("second")) == 2
 
 
 def test_nothing_done_writes_nothing_and_the_end_leaves_nothing(path):
-    begun = Partial(path, SETTINGS, STAGES)
+    begun = Partial(path, SETTINGS, STAGES, "cvae.zs")
     begun.save()
     assert not path.exists()
     begun.remove()
@@ -60,11 +60,23 @@ def test_nothing_done_writes_nothing_and_the_end_leaves_nothing(path):
 
 def test_the_state_of_other_settings_is_passed_over_and_then_replaced(path):
     half_done(path)
-    other = Partial(path, dict(SETTINGS, particles=11), {"first": (6, 5)})
+    other = Partial(path, dict(SETTINGS, particles=11), {"first": (6, 5)}, "cvae.zs")
     assert other.rows("first").shape == (0, 5)
     other.add("first", np.ones((1, 5)))
     other.save()
-    assert len(Partial(path, SETTINGS, STAGES).rows("first")) == 0
+    assert len(Partial(path, SETTINGS, STAGES, "cvae.zs").rows("first")) == 0
+
+
+def test_what_computed_the_rows_is_kept_in_order_and_once(path):
+    half_done(path)
+    for maker, expected in (
+        ("cvae.zs", ["cvae.zs"]),
+        ("ZhuSuan 0.4.0", ["cvae.zs", "ZhuSuan 0.4.0"]),
+        ("cvae.zs", ["cvae.zs", "ZhuSuan 0.4.0"]),
+    ):
+        again = Partial(path, SETTINGS, STAGES, maker)
+        assert again.makers == expected
+        again.save()
 
 
 def _cut(data):
@@ -85,7 +97,7 @@ def test_a_damaged_file_is_one_line_that_says_what_to_do_and_stays(path, damage)
     damaged = damage(path.read_bytes())
     path.write_bytes(damaged)
     with pytest.raises(CvaeError, match="damaged.*delete it") as caught:
-        Partial(path, SETTINGS, STAGES)
+        Partial(path, SETTINGS, STAGES, "cvae.zs")
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
     assert path.read_bytes() == damaged
 
@@ -99,6 +111,8 @@ def test_a_damaged_file_is_one_line_that_says_what_to_do_and_stays(path, damage)
         {"first": np.zeros((2, 3), np.float32)},
         {"third": np.zeros((2, 3))},
         {"second": None},
+        {"makers": None},
+        {"makers": np.array("cvae.zs")},
         {"fingerprint": None},
         {"fingerprint": np.zeros(3)},
     ],
@@ -109,4 +123,4 @@ def test_arrays_of_another_form_are_damage(path, arrays):
         held = dict(archive, **arrays)
     np.savez(str(path), **{k: v for k, v in held.items() if v is not None})
     with pytest.raises(CvaeError, match="damaged.*delete it"):
-        Partial(path, SETTINGS, STAGES)
+        Partial(path, SETTINGS, STAGES, "cvae.zs")

@@ -19,7 +19,8 @@ def new_run(tmp_path):
 
 def _checkpoint(step):
     arrays = {"w": np.full(3, step, np.float32), "w" + AVERAGE: np.arange(3.0) + step}
-    state = {"step": step, "plan": [0, 0.1, 9], "tensorflow": ["1.15.0"]}
+    versions = {"tensorflow": ["1.15.0"], "zhusuan": ["ZhuSuan 0.4.0"]}
+    state = dict(versions, step=step, plan=[0, 0.1, 9])
     return Checkpoint(arrays, state)
 
 
@@ -97,13 +98,13 @@ def test_a_checkpoint_comes_back_bit_for_bit(new_run):
         assert loaded.arrays[name].dtype == array.dtype
 
 
-def test_a_checkpoint_that_does_not_say_what_trained_it_is_of_an_unknown_version(
-    new_run,
-):
+def test_a_checkpoint_from_before_versions_were_noted_is_of_cvae_zs(new_run):
     saved = _checkpoint(5)
-    del saved.state["tensorflow"]
+    del saved.state["tensorflow"], saved.state["zhusuan"]
     new_run.save_checkpoint(saved)
-    assert new_run.load_checkpoint().state["tensorflow"] == ["of unknown version"]
+    state = new_run.load_checkpoint().state
+    assert state["tensorflow"] == ["of unknown version"]
+    assert state["zhusuan"] == ["cvae.zs"]
 
 
 @pytest.mark.parametrize("damage", [_flip_a_bit, _truncate, _remove])
@@ -238,6 +239,13 @@ def test_an_evaluation_comes_back_as_it_was(new_run):
     assert set(arrays) == set(readers._evaluation_arrays())
     for name, array in readers._evaluation_arrays().items():
         np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_an_evaluation_from_before_implementations_were_noted_is_of_cvae_zs(new_run):
+    old = {k: v for k, v in readers._EVALUATION.items() if k != "zhusuan"}
+    new_run.write_evaluation(old)
+    named = {"trained": ["cvae.zs"], "evaluated": ["cvae.zs"]}
+    assert new_run.evaluation() == dict(old, zhusuan=named)
 
 
 def test_an_evaluation_of_an_older_version_is_one_line(new_run):

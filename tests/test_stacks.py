@@ -16,7 +16,7 @@ import setup_env
 import tiny
 from on_other_stack import CONFIGS, likelihoods
 
-from cvae import evaluation, pretrained, sampling, stack, training
+from cvae import evaluation, pretrained, sampling, stack, training, zs
 from cvae.run import Run
 
 HERE = Path(__file__).resolve().parent
@@ -75,16 +75,18 @@ def test_a_stopped_run_of_the_other_stack_goes_on_with_a_warning_to_much_the_sam
     made, dataset, capsys
 ):
     run = Run(made / "stopped")
-    (theirs,) = run.load_checkpoint().state["tensorflow"]
+    before = run.load_checkpoint().state
+    (theirs,), (library,) = before["tensorflow"], before["zhusuan"]
     assert theirs != stack.VERSION
     last = training.train(run, dataset)
     said = capsys.readouterr().out
     assert said.count("warning") == 1
-    assert (
-        "begun on TensorFlow {} and goes on on {}".format(theirs, stack.VERSION) in said
-    )
+    on = "TensorFlow {} with {}"
+    here = on.format(stack.VERSION, zs.IMPLEMENTATION)
+    assert on.format(theirs, library) + " and continues on " + here in said
     state = run.load_checkpoint().state
     assert state["tensorflow"] == [theirs, stack.VERSION]
+    assert state["zhusuan"] == [library, zs.IMPLEMENTATION]
     whole = Run(made / "dense").metrics()[-1]
     assert last["step"] == whole["step"]
     assert last["test_bound"] == pytest.approx(whole["test_bound"], abs=0.5)
