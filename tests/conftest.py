@@ -13,6 +13,19 @@ sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+# They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
+ON_ZHUSUAN = (
+    *("ais", "draws", "evaluation", "exact", "implementations", "importance"),
+    *("inference", "model", "muon", "networks", "trainer", "training", "zs_upstream"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.module.__name__[len("test_") :] in ON_ZHUSUAN:
+            item.add_marker("zhusuan")
+
+
 @pytest.fixture(scope="session")
 def mnist_dir():
     """Where MNIST is: $MNIST_DIR, else data/mnist, else ../shared/mnist."""

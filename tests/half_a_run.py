@@ -1,0 +1,33 @@
+"""Train a run halfway, or one that was left there to its end; for a process of its own.
+
+Which ZhuSuan does it, the environment variable ZHUSUAN says.
+"""
+
+import sys
+from pathlib import Path
+
+import tiny
+from on_other_stack import stop_in_the_middle
+
+from cvae import evaluation, mnist, training
+from cvae.run import Run
+
+
+def main():
+    """Take MNIST_DIR RUN from the command line."""
+    dataset = tiny.dataset(mnist.load("mnist", Path(sys.argv[1])))
+    path = Path(sys.argv[2])
+    if path.exists():
+        training.train(Run(path), dataset)
+        evaluation.evaluate_run(Run(path), dataset, particles=10, ais=0)
+        return
+    stop_in_the_middle()
+    try:
+        training.train(Run.create(path, tiny.CONFIG), dataset)
+    except training.Interrupted:
+        return
+    raise AssertionError("the training was to be stopped")
+
+
+if __name__ == "__main__":
+    main()
