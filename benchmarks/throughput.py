@@ -33,19 +33,21 @@ IMAGES = 60000  # of MNIST: no batch is larger
 
 
 class Row(NamedTuple):
-    """What the table calls it, the environment it needs, the peer in it."""
+    """What the table calls it, the environment it needs, the peer and its ZhuSuan."""
 
     name: str
     python: str
     peer: str
+    zhusuan: str = "builtin"  # or "real"
 
 
 OURS, OURS_TODAY = "this trainer, TensorFlow 1.15", "this trainer, today's TensorFlow"
 ROWS = (
     Row(OURS, "1.15", "ours"),
+    Row("this trainer on upstream's ZhuSuan", "1.15", "ours", "real"),
     Row(OURS_TODAY, "current", "ours"),
     Row("the tutorial's way, TensorFlow 1.15", "1.15", "tutorial"),
-    Row("the same on upstream's ZhuSuan", "1.15", "tutorial-upstream"),
+    Row("the same on upstream's ZhuSuan", "1.15", "tutorial", "real"),
     Row("the tutorial's way, today's TensorFlow", "current", "tutorial"),
     Row("PyTorch, eager", "peers", "pytorch"),
     Row("PyTorch, compiled", "peers", "pytorch-compiled"),
@@ -102,7 +104,7 @@ def _measure(batch_size, pythons, arguments):
             python, place = pythons[row.python], arguments.mnist_dir
             try:
                 worker = stack.enter_context(
-                    driver.worker(python, row.peer, config, place)
+                    driver.worker(python, row.peer, config, place, row.zhusuan)
                 )
                 pace = worker.run(BLOCK)["seconds"] / BLOCK
             except driver.NotMeasured as reason:

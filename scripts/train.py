@@ -30,21 +30,22 @@ def main():
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
-    threading.Thread(
+    importer = threading.Thread(
         target=_import_training, name=download.IMPORTING, daemon=True
-    ).start()
+    )
+    importer.start()
+    run = _run_to_resume(arguments) if arguments.resume else None
+    config = (
+        run.config if run else preset(arguments.preset, **options.settings(arguments))
+    )
+    dataset = mnist.load(config.dataset, arguments.mnist_dir)
+    mnist.check_fits(dataset, config.n_classes, config.x_dim)
+    importer.join()
+    from cvae import training  # what fails here leaves no empty run
 
-    if arguments.resume:
-        run = _run_to_resume(arguments)
-        dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    else:
-        config = preset(arguments.preset, **options.settings(arguments))
-        dataset = mnist.load(config.dataset, arguments.mnist_dir)
-        mnist.check_fits(dataset, config.n_classes, config.x_dim)
+    if run is None:
         name = time.strftime("%Y%m%d-%H%M%S")
         run = Run.create(arguments.run or RUNS / name, config)
-    from cvae import training
-
     return training.train_and_tell(run, dataset)
 
 

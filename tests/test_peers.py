@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cvae import mnist as mnist_module
+from cvae import zs
 from cvae.errors import CvaeError
 from cvae.inference import Model
 from cvae.trainer import LOGITS_BIAS
@@ -30,7 +31,6 @@ from peers import (
     recipe,
     shuffled,
     throughput_chart,
-    tutorial,
 )
 from peers import ours as ours_module
 
@@ -112,15 +112,18 @@ def test_pytorch_and_jax_train_to_the_same_bound(
         check_common_training(worker, tmp_path, bound, ours)
 
 
-def test_the_tutorial_runs_on_upstream_where_that_is_found(mnist, monkeypatch):
-    names = vars(tutorial._own())
-    monkeypatch.setattr(tutorial, "find_upstream", lambda: ("zhusuan 0.4.0", names))
-    peer = tutorial.Peer(CONFIG, mnist.train, upstream=True)
-    assert peer.versions[1] == "zhusuan 0.4.0"
-    assert np.isfinite(peer.run(2)).all()
-    monkeypatch.setattr(tutorial, "find_upstream", lambda: None)
-    with pytest.raises(CvaeError, match="upstream ZhuSuan is not installed"):
-        tutorial.Peer(CONFIG, mnist.train, upstream=True)
+@pytest.mark.parametrize("peer", ["tutorial", "ours"])
+def test_a_peer_trains_on_the_zhusuan_that_its_row_asks_for(peer, mnist_dir):
+    names = {"builtin": "cvae.zs", "real": zs.IMPLEMENTATION}
+    if zs.IMPLEMENTATION == "cvae.zs":
+        with pytest.raises(driver.NotMeasured, match="ZHUSUAN=real make env"):
+            with driver.worker(sys.executable, peer, CONFIG, mnist_dir, "real"):
+                pass
+        del names["real"]
+    for zhusuan, name in names.items():
+        with driver.worker(sys.executable, peer, CONFIG, mnist_dir, zhusuan) as worker:
+            assert worker.ready["versions"][1] == name
+            assert np.isfinite(worker.run(BLOCK)["bound"])
 
 
 def test_a_peer_that_is_not_there_says_why(tmp_path):

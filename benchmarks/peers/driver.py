@@ -55,12 +55,13 @@ def pythons(peers):
 
 
 @contextlib.contextmanager
-def worker(python, peer, config, mnist_dir=None):
+def worker(python, peer, config, mnist_dir=None, zhusuan="builtin"):
     """Yield a `Worker` of `peer` that is warm; end it afterwards.
 
     Args:
         python: its interpreter, or the `NotMeasured` that is raised in place of it.
         config: what to train, a `cvae.config.Config`.
+        zhusuan: the implementation to train with, "builtin" or "real".
 
     Raises:
         NotMeasured: it cannot be had.
@@ -71,12 +72,15 @@ def worker(python, peer, config, mnist_dir=None):
     command = [str(python), "-m", "peers.worker", peer]
     command += [json.dumps(config.to_dict()), place]
     path = os.pathsep.join([str(BENCHMARKS), str(ROOT)])
+    environ = dict(
+        os.environ, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="3", ZHUSUAN=zhusuan
+    )
     with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        env=dict(os.environ, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="3"),
+        env=environ,
         cwd=str(ROOT),
         universal_newlines=True,
     ) as process:

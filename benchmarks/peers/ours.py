@@ -8,7 +8,7 @@ also keeps the weights' moving average at every step, which no other peer does, 
 import numpy as np
 import tensorflow as tf
 
-from cvae import schedule
+from cvae import schedule, zs
 from cvae.trainer import Trainer
 from cvae.training import BLOCK
 
@@ -19,7 +19,7 @@ class Peer:
     flop = None
 
     def __init__(self, config, train):
-        self.versions = ["TensorFlow " + tf.__version__]
+        self.versions = ["TensorFlow " + tf.__version__, zs.IMPLEMENTATION]
         self._config, self._n_images = config, len(train.images)
         self._plan = schedule.full_plan(config, self._n_images)
         self.trainer = Trainer(config, train)

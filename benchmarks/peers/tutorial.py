@@ -1,20 +1,14 @@
 """The same training the way a tutorial teaches it: every step is fed, and is one call.
 
-Model and variational net are ZhuSuan's `BayesianNet`s, on this package's `zs` or on
-upstream's, with one sample of z and TensorFlow's own random numbers. Grey images and
-one-hot classes are fed as floats; their bits are drawn in the graph, which is faster
-than in NumPy.
+Model and variational net are ZhuSuan's `BayesianNet`s, with one sample of z and
+TensorFlow's own random numbers. Grey images and one-hot classes are fed as floats;
+their bits are drawn in the graph, which is faster than in NumPy.
 """
-
-import types
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import stack
-from cvae.errors import CvaeError
-from cvae.zs import framework, variational
-from cvae.zs.upstream import find_upstream
+from cvae import stack, zs
 from peers import layers, shuffled
 
 
@@ -23,9 +17,8 @@ class Peer:
 
     flop = None
 
-    def __init__(self, config, train, upstream):
-        name, zs = _upstream() if upstream else ("cvae.zs", _own())
-        self.versions = ["TensorFlow " + tf.__version__, name]
+    def __init__(self, config, train):
+        self.versions = ["TensorFlow " + tf.__version__, zs.IMPLEMENTATION]
         self._images = train.images / np.float32(255)
         self._y = np.eye(config.n_classes, dtype=np.float32)[train.labels]
         random = np.random.RandomState(config.seed)
@@ -34,7 +27,7 @@ class Peer:
             tf.set_random_seed(config.seed)
             self._fed_images = tf.placeholder(tf.float32, [None, config.x_dim])
             self._fed_y = tf.placeholder(tf.float32, [None, config.n_classes])
-            self._bound = _bound(zs, self._fed_images, self._fed_y, config)
+            self._bound = _bound(self._fed_images, self._fed_y, config)
             adam = tf.train.AdamOptimizer(config.learning_rate)
             self._update = adam.minimize(-self._bound)
             self._weights = {v.op.name: v for v in tf.trainable_variables()}
@@ -58,23 +51,7 @@ class Peer:
         return self._session.run(self._weights)
 
 
-def _own():
-    """This package's ZhuSuan, whether upstream's is installed or not."""
-    return types.SimpleNamespace(
-        BayesianNet=framework.BayesianNet,
-        meta_bayesian_net=framework.meta_bayesian_net,
-        variational=variational,
-    )
-
-
-def _upstream():
-    found = find_upstream()
-    if found is None:
-        raise CvaeError("upstream ZhuSuan is not installed")
-    return found[0], types.SimpleNamespace(**found[1])
-
-
-def _bound(zs, intensities, y, config):
+def _bound(intensities, y, config):
     """The batch's mean bound on log p(x | y), in nats."""
     names = [name.rpartition("/")[2] for name, _ in layers(config)]
     sizes = [n_out for _, (_, n_out) in layers(config)]

@@ -29,8 +29,7 @@ from peers import BLOCK
 # Module and arguments of each. A module is imported where its framework is installed.
 PEERS = {
     "ours": ("ours", {}),
-    "tutorial": ("tutorial", {"upstream": False}),
-    "tutorial-upstream": ("tutorial", {"upstream": True}),
+    "tutorial": ("tutorial", {}),
     "pytorch": ("in_pytorch", {"way": "eager"}),
     "pytorch-onednn": ("in_pytorch", {"way": "onednn"}),
     "pytorch-compiled": ("in_pytorch", {"way": "compiled"}),
