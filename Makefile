@@ -1,4 +1,4 @@
-# make report    from a bare machine to report/report.pdf
+# make report    from a bare machine to runs/report-default/report.pdf
 # make test      the tests
 # `make` alone lists everything.
 
@@ -14,8 +14,8 @@ export STACK
 export ZHUSUAN
 
 .DEFAULT_GOAL := help
-.PHONY: help env data train report test bench peers soak soak-fuzz soak-kill lint lock \
-  audit clean-runs clean
+.PHONY: help env data train report publish test bench peers soak soak-fuzz soak-kill \
+  lint lock audit clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
@@ -45,8 +45,12 @@ data: env ## fetch and check MNIST
 train: env ## train only: a run in runs/
 	@$(VENV_PYTHON) scripts/train.py --preset $(PRESET) $(ARGS)
 
-report: env ## everything: data, training, samples, evaluation, report/report.pdf
+report: env ## everything: data, training, samples, evaluation, the run's report.pdf
 	@$(VENV_PYTHON) scripts/make_report.py --preset $(PRESET) $(ARGS)
+
+publish: env ## the newest run's report into report/, its weights into data/pretrained
+	@$(VENV_PYTHON) scripts/build_report.py --output report $(ARGS)
+	@$(VENV_PYTHON) scripts/export_pretrained.py $(ARGS)
 
 test: EXTRA = offline
 test: env ## run the tests (ARGS="-k name" for some)

@@ -35,9 +35,9 @@ def add_output_dir(parser) -> None:
     parser.add_argument(
         "--output",
         type=path,
-        default=Path("report"),
         metavar="DIR",
-        help="where report.pdf, its figures and results.json go",
+        help="where report.pdf, its figures and results.json go; left out, the run's "
+        "own folder",
     )
 
 

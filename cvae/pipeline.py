@@ -31,11 +31,14 @@ FEWER_PARTICLES = {"quick": 100}  # of presets
 SMALL = {"dataset": "mnist-5k", "epochs": 150.0}  # fewer images, more passes
 
 
-def make_report(preset_name: str, output: Path, mnist_dir: Optional[Path]) -> int:
-    """Go from nothing to `output`/report.pdf; return the exit status.
+def make_report(
+    preset_name: str, output: Optional[Path], mnist_dir: Optional[Path]
+) -> int:
+    """Go from nothing to report.pdf in `output`; return the exit status.
 
-    What an earlier call finished is kept: a stopped training is resumed, a finished
-    one is not repeated.
+    Without an `output` the report goes into the run, `runs/report-<preset>`. What an
+    earlier call finished is kept: a stopped training is resumed, a finished one is not
+    repeated.
 
     Raises:
         CvaeError: one of the stages cannot be done.
@@ -67,9 +70,11 @@ def make_report(preset_name: str, output: Path, mnist_dir: Optional[Path]) -> in
     print(tables.evaluation_table(run.evaluation()))
 
     stages.begin("PDF")
-    for path in report.build(run, output, dataset):
+    *others, pdf = report.build(run, output or run.path, dataset)
+    for path in others:
         print(path)
     stages.end()
+    print(pdf)
     return 0
 
 
@@ -142,7 +147,7 @@ class _Stages:
         )
 
     def end(self):
-        print("\ndone in {} minutes".format(progress.clock(time.time() - self._began)))
+        print("\ndone in {} minutes:".format(progress.clock(time.time() - self._began)))
 
 
 def _run_name(preset_name, dataset):

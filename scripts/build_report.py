@@ -1,7 +1,7 @@
 """Typeset the report on a run: report.pdf, results.json and figures/.
 
 python scripts/build_report.py
-python scripts/build_report.py --run runs/report-quick --output report-quick
+python scripts/build_report.py --run runs/report-best --output report   # to publish it
 
 The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
 """
@@ -19,10 +19,11 @@ def main():
     options.add_mnist_dir(parser)
     options.add_output_dir(parser)
     arguments = parser.parse_args()
-    files.check_place(arguments.output)
+    if arguments.output:
+        files.check_place(arguments.output)
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    paths = report.build(run, arguments.output, dataset)
+    paths = report.build(run, arguments.output or run.path, dataset)
     for path in paths:
         print(path)
     print("{} pages".format(report.page_count(paths[-1].read_bytes())))

@@ -3,6 +3,9 @@
 python scripts/evaluate.py
 python scripts/evaluate.py --particles 100      # as published
 python scripts/evaluate.py --run runs/20211224-183000 --particles 5000 --ais 100
+
+With ZhuSuan 0.4.0 where it is installed, else with cvae.zs, this package's
+implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on one.
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)

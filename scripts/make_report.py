@@ -1,4 +1,4 @@
-"""Do everything, from the data to report/report.pdf (`make report`).
+"""Do everything, from the data to the run's report.pdf (`make report`).
 
 python scripts/make_report.py
 python scripts/make_report.py --preset quick --output report-quick
@@ -23,7 +23,8 @@ def main():
     )
     options.add_output_dir(parser)
     arguments = parser.parse_args()
-    files.check_place(arguments.output)
+    if arguments.output:
+        files.check_place(arguments.output)
     from cvae import pipeline  # TensorFlow, once the command line is right
 
     return pipeline.make_report(arguments.preset, arguments.output, arguments.mnist_dir)

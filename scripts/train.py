@@ -5,6 +5,9 @@ python scripts/train.py --preset quick           # at most 2.5 minutes
 python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
 python scripts/train.py --resume                 # goes on with the newest run
+
+With ZhuSuan 0.4.0 where it is installed, else with cvae.zs, this package's
+implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on one.
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
@@ -30,22 +31,24 @@ def test_from_nothing_to_the_pdf_and_again_without_training_twice(
 ):
     dataset = tiny.dataset(mnist)
     monkeypatch.setattr(mnist_room, "load", lambda name, mnist_dir=None: dataset)
-    output = tiny_preset / "report"
-    assert pipeline.make_report("tiny", output, None) == 0
+    assert pipeline.make_report("tiny", None, None) == 0
     text = capsys.readouterr().out
     stages = ["data", "training", "samples", "evaluation", "PDF"]
     for number, stage in enumerate(stages, 1):
         assert "[{}/5] {} - at most ".format(number, stage) in text
-    assert (output / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert [path.name for path in tiny_preset.iterdir()] == ["runs"]
     run = tiny_preset / "runs" / "report-tiny"
+    pdf = (run / "report.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert text.splitlines()[-1] == str(Path("runs/report-tiny/report.pdf"))
     for name in ("evaluation.json", "evaluation.npz", "samples.npz"):
         assert (run / name).exists()
     checkpoints = sorted((run / "checkpoints").iterdir())
     before = [path.stat().st_mtime_ns for path in checkpoints]
-    pdf = (output / "report.pdf").read_bytes()
-    assert pipeline.make_report("tiny", output, None) == 0
+    elsewhere = tiny_preset / "report"
+    assert pipeline.make_report("tiny", elsewhere, None) == 0
     assert [path.stat().st_mtime_ns for path in checkpoints] == before
-    assert (output / "report.pdf").read_bytes() == pdf
+    assert (elsewhere / "report.pdf").read_bytes() == pdf
 
 
 @typesets
