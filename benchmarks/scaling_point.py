@@ -95,17 +95,17 @@ def _seconds_per_image(trainer, point, seconds, most_steps):
 
     def call(n_steps):
         nonlocal step
-        began = time.time()
+        began = time.monotonic()
         order = schedule.order(step, n_steps, point.images, config)
         trainer.steps(step, order, schedule.rates(plan, step, n_steps, config))
         step += n_steps
-        return (time.time() - began) / n_steps
+        return (time.monotonic() - began) / n_steps
 
     call(1)
     n_steps = int(np.clip(CALL_SECONDS / call(1), 1, most_steps))
     call(n_steps)
-    times, end = [], time.time() + seconds
-    while time.time() < end or len(times) < MIN_CALLS:
+    times, end = [], time.monotonic() + seconds
+    while time.monotonic() < end or len(times) < MIN_CALLS:
         times.append(call(n_steps) / point.batch_size)
     return times
 

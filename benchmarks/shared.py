@@ -48,9 +48,9 @@ def take_turns(work, repeats, cpu_seconds):
     found = {name: [] for name in work}
     for repeat in range(repeats + 1):
         for name, run in work.items():
-            wall, cpu = time.time(), cpu_seconds()
+            wall, cpu = time.monotonic(), cpu_seconds()
             run()
-            seconds = [time.time() - wall, cpu_seconds() - cpu]
+            seconds = [time.monotonic() - wall, cpu_seconds() - cpu]
             if repeat:
                 found[name].append(seconds)
     return {name: np.array(seconds) for name, seconds in found.items()}

@@ -10,6 +10,8 @@ import sys
 from cvae.errors import CvaeError, shown, suggestion
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # else `nohup` asks to go on
+    STOP_SIGNALS += (signal.SIGHUP,)  # the terminal was closed
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,7 +47,8 @@ class _HelpFormatter(
     argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
 ):
     def _get_help_string(self, action):
-        return super()._get_help_string(action) if action.default else action.help
+        shown = action.default is not None and action.default is not False
+        return super()._get_help_string(action) if shown else action.help
 
 
 def run_main(main):

@@ -1,9 +1,12 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import errno
+import functools
 import json
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +18,16 @@ except ImportError:  # Windows has no flock; there the lock always succeeds
     fcntl = None
 
 MAX_JSON = 1 << 20  # bytes of a JSON file; ours have some thousand
+# What a file system answers that lacks a feature. Anything else is a fault of the disk.
+_LACKS = (
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EACCES,
+    errno.EBADF,
+)
 
 
 @contextlib.contextmanager
@@ -40,7 +53,7 @@ def whole_file(path):
         _fsync(scratch)
         os.replace(scratch, str(path))
         scratch = None
-        _fsync(path.parent)
+        _sync_directory(path.parent)
     except OSError as error:
         raise CvaeError(
             "cannot write {}: {}; free the disk or choose another place".format(
@@ -157,6 +170,25 @@ def _fsync(path):
         os.close(handle)
 
 
+def _sync_directory(path):
+    """Make the names in a directory durable, where its file system can do that."""
+    try:
+        _fsync(path)
+    except OSError as error:
+        if error.errno not in _LACKS:
+            raise
+        warn_once(
+            f"{path} cannot be synchronized ({error.strerror}): after a power failure, "
+            "the newest files in it may be missing"
+        )
+
+
+@functools.lru_cache(maxsize=None)
+def warn_once(text):
+    """Print a warning to stderr, unless this process has printed it before."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)
@@ -164,7 +196,10 @@ def _umask():
 
 
 def lock_file(path):
-    """Lock `path` for this process: the open file, or None if another holds it."""
+    """Lock `path` for this process: the open file, or None if another holds it.
+
+    Where the file system has no locks, a warning says so, and the file is not locked.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +209,12 @@ def lock_file(path):
     if fcntl is not None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             handle.close()
             return None
+        except OSError as error:
+            warn_once(
+                f"{path.parent} cannot be locked ({error.strerror}): start no second "
+                "program on it"
+            )
     return handle

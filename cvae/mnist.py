@@ -164,7 +164,7 @@ def fetch(
         CvaeError: a given directory lacks a good file, or data/mnist is unwritable.
     """
     if mnist_dir is None:
-        mnist_dir = os.environ.get("MNIST_DIR") or None
+        mnist_dir = os.path.expanduser(os.environ.get("MNIST_DIR", "")) or None
     if mnist_dir is not None:
         return [_read_file(Path(mnist_dir), file) for file in FILES]
     root = _project_root()

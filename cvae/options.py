@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -45,10 +46,11 @@ def add_settings(parser) -> None:
     """Add --preset and one option for each field of `Config`."""
     parser.add_argument(
         "--preset",
-        default="default",
         type=choice(PRESETS),
         metavar="NAME",
-        help="settings to start from: " + " or ".join(PRESETS),
+        help="settings to start from: {}; left out, default".format(
+            " or ".join(PRESETS)
+        ),
     )
     default = preset("default")
     for field in dataclasses.fields(Config):
@@ -77,16 +79,17 @@ def path(text: str) -> Path:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise argparse.ArgumentTypeError("{} is not UTF-8".format(shown(text)))
-    return Path(text)
+    return Path(os.path.expanduser(text))
 
 
 def picture(text: str) -> Path:
     """Argparse type: the path of an image file."""
-    if path(text).suffix not in (".png", ".svg"):
+    picture = path(text)
+    if picture.suffix not in (".png", ".svg"):
         raise argparse.ArgumentTypeError(
             "{} does not end in .png or .svg".format(shown(text))
         )
-    return Path(text)
+    return picture
 
 
 def whole(low: int, high: int):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, Tuple
@@ -46,7 +47,7 @@ class Partial:
         self._fingerprint = hashlib.sha256(text).hexdigest()
         self._tables = {name: np.empty(shape) for name, shape in stages.items()}
         self._done = dict.fromkeys(stages, 0)
-        self._saved = time.time()
+        self._saved = time.monotonic()
         self.makers = [maker]
         if self._path.exists():
             self._load()
@@ -60,7 +61,7 @@ class Partial:
         start = self._done[stage]
         self._tables[stage][start : start + len(rows)] = rows
         self._done[stage] += len(rows)
-        if time.time() - self._saved > SAVE_SECONDS:
+        if time.monotonic() - self._saved > SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:
@@ -73,7 +74,7 @@ class Partial:
             arrays = {name: self.rows(name) for name in self._tables}
             arrays.update({_KEY: self._fingerprint, _MAKERS: self.makers})
             write_arrays(self._path, arrays)
-        self._saved = time.time()
+        self._saved = time.monotonic()
 
     @contextlib.contextmanager
     def kept(self):
@@ -81,7 +82,10 @@ class Partial:
         try:
             yield self
         except BaseException:
-            self.save()
+            try:
+                self.save()
+            except CvaeError as error:  # what interrupted the work matters more
+                print(f"warning: {error}; what was done is lost", file=sys.stderr)
             raise
 
     def remove(self) -> None:

@@ -134,7 +134,7 @@ class _Stages:
         of_particles = SECONDS_A_PARTICLE[config.network] * particles
         self._seconds["evaluation"] += of_particles
         self._names = list(self._seconds)
-        self._began = time.time()
+        self._began = time.monotonic()
 
     def begin(self, name):
         number = self._names.index(name)
@@ -147,7 +147,8 @@ class _Stages:
         )
 
     def end(self):
-        print("\ndone in {} minutes:".format(progress.clock(time.time() - self._began)))
+        seconds = time.monotonic() - self._began
+        print("\ndone in {} minutes:".format(progress.clock(seconds)))
 
 
 def _run_name(preset_name, dataset):

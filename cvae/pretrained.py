@@ -12,10 +12,9 @@ import numpy as np
 
 from cvae import files
 from cvae.errors import CvaeError
-from cvae.run import AVERAGE, LATEST, RUNS, Checkpoint, Run, find
+from cvae.run import AVERAGE, PRETRAINED, RUNS, Checkpoint, Run, find, newest
 
 HERE = Path(__file__).resolve().parent.parent / "data" / "pretrained"
-NAME = "pretrained"  # of its copy among the runs
 RESULTS = ("metrics.jsonl", "evaluation.json", "evaluation.npz")
 
 
@@ -27,8 +26,9 @@ def find_or_unpack(path: Optional[Path] = None, say=print) -> Run:
     Raises:
         CvaeError: there is no run at `path`, or none at all.
     """
-    if path is None and not (RUNS / LATEST).exists() and HERE.is_dir():
-        copy = RUNS / NAME
+    path = path or newest()
+    if path is None and HERE.is_dir():
+        copy = RUNS / PRETRAINED
         if not (copy / "config.json").exists():
             _copy(HERE, copy)
         say("there is no run yet: using the pretrained weights, {}".format(copy))

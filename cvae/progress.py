@@ -36,7 +36,7 @@ class Progress:
             )
         self._label, self._unit = label, unit
         self._total, self._done, self._began_with = total, done, done
-        self._began = self._spoke = time.time()
+        self._began = self._spoke = time.monotonic()
 
     def __enter__(self):
         return self
@@ -55,12 +55,12 @@ class Progress:
             self._bar.total = self._total
             self._bar.set_postfix_str(remark, refresh=False)
             self._bar.update(units)
-        elif time.time() - self._spoke > 30.0:
+        elif time.monotonic() - self._spoke > 30.0:
             self.note("{} {}".format(self.summary(), remark).strip())
 
     def note(self, line: str) -> None:
         """Print `line` above the bar."""
-        self._spoke = time.time()
+        self._spoke = time.monotonic()
         if self._bar is not None:
             self._bar.write(line, file=self._stream)
         else:
@@ -68,7 +68,7 @@ class Progress:
 
     def summary(self) -> str:
         """Return share, rate and time left: ``40 %, 9,800 images/s, 5:12 left``."""
-        elapsed = max(time.time() - self._began, 1e-9)
+        elapsed = max(time.monotonic() - self._began, 1e-9)
         rate = (self._done - self._began_with) / elapsed
         text = "{:,.0f} {}s/s".format(rate, self._unit)
         if self._total:

@@ -6,8 +6,12 @@ runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
+import re
+import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -21,6 +25,7 @@ from cvae.forms import check
 
 RUNS = Path("runs")
 LATEST = "latest"
+PRETRAINED = "pretrained"  # the run that comes with the repository, copied among ours
 _EVALUATION, _EVALUATION_ARRAYS = "evaluation.json", "evaluation.npz"
 AVERAGE = "/ExponentialMovingAverage"  # what TensorFlow appends to an averaged name
 MAX_METRICS = 1 << 28  # bytes of metrics.jsonl: a million epochs
@@ -69,6 +74,21 @@ class Run:
         run = cls(path)
         run._become_latest()
         return run
+
+    @classmethod
+    def create_by_date(cls, config: Config) -> "Run":
+        """Make a run in `runs/` that is named by date and time.
+
+        Of several that are made in one second, each has a name of its own.
+        """
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        for number in itertools.count(1):
+            path = RUNS / (stamp if number == 1 else f"{stamp}-{number}")
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return cls.create(path, config)
 
     def lock(self):
         """Hold the run for this process until the returned file is closed.
@@ -140,7 +160,7 @@ class Run:
         entries = index["recent"] + ([index["best"]] if "best" in index else [])
         named = {"index.json"}.union(entry["file"] for entry in entries)
         for path in folder.iterdir():  # older ones, and what a killed process left
-            if path.name not in named:
+            if path.name not in named and _is_checkpoints(path.name):
                 with contextlib.suppress(OSError):
                     path.unlink()
 
@@ -270,7 +290,10 @@ class Run:
         scratch = link.with_name(".{}.{}".format(LATEST, os.getpid()))
         with contextlib.suppress(FileNotFoundError):  # of a killed process
             scratch.unlink()
-        os.symlink(self.path.name, str(scratch))
+        try:
+            os.symlink(self.path.name, str(scratch))
+        except OSError:  # not on this file system: `newest` goes by the runs' age
+            return
         os.replace(str(scratch), str(link))
 
 
@@ -286,18 +309,40 @@ def averages(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
     }
 
 
+def newest() -> Optional[Path]:
+    """Return the newest run, which `runs/latest` points at, or None if there is none.
+
+    Where that link is missing, or the run behind it, the newest of the others counts.
+    """
+    link = RUNS / LATEST
+    if link.exists():
+        return link.resolve()
+    configs = [
+        path
+        for path in RUNS.glob("*/config.json")
+        if path.parent.name not in (LATEST, PRETRAINED)
+    ]
+    if not configs:
+        return None
+    found = max(configs, key=lambda path: (path.stat().st_mtime_ns, path)).parent
+    if link.is_symlink():
+        print(f"note: the run behind {link} is gone: using {found}", file=sys.stderr)
+    return found
+
+
 def find(path: Optional[Path] = None) -> Run:
-    """Return the run at `path`, by default the newest (`runs/latest`).
+    """Return the run at `path`, by default the newest.
 
     Raises:
         CvaeError: there is none.
     """
-    if path is None and not (RUNS / LATEST).exists():
+    path = path or newest()
+    if path is None:
         raise CvaeError(
             "there is no run yet: train one with `python scripts/train.py`, or name "
             "one with --run"
         )
-    return Run((RUNS / LATEST).resolve() if path is None else path)
+    return Run(path)
 
 
 def check_finite(values: np.ndarray, run: Run) -> None:
@@ -319,6 +364,12 @@ def _lock(path):
             "another --run".format(path)
         )
     return handle
+
+
+def _is_checkpoints(name):
+    """Whether a file in `checkpoints/` is ours: a checkpoint, or scratch of one."""
+    left = r"\.(step-[0-9]{9,18}\.npz|index\.json)\..+"  # by a killed process
+    return forms.CHECKPOINT_NAME.fits(name) or bool(re.fullmatch(left, name))
 
 
 def _no_run(path):

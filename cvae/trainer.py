@@ -239,9 +239,10 @@ def _move_average(step, config):
 
     Which steps do hangs on their numbers alone, so that a call may end anywhere.
     """
+    every = AVERAGE_EVERY if config.average else 1  # 0: the weights as they are
     young = step < YOUNG
-    due = tf.logical_or(young, tf.equal((step + 1) % AVERAGE_EVERY, 0))
-    n_steps = tf.where(young, 1.0, float(AVERAGE_EVERY))
+    due = tf.logical_or(young, tf.equal((step + 1) % every, 0))
+    n_steps = tf.where(young, 1.0, float(every))
     # The younger, the faster it forgets: the start would linger.
     age = tf.cast(step, tf.float32)
     decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps

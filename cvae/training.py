@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cvae import mnist, schedule, stack, zs
+from cvae.cli import STOP_SIGNALS
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.inference import Model
@@ -39,7 +40,7 @@ def train(run: Run, dataset: Dataset) -> Dict[str, Any]:
 
     Raises:
         CvaeError: the bound is no longer finite, or the disk refuses.
-        Interrupted: SIGINT or SIGTERM came.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came.
     """
     with contextlib.ExitStack() as opened:
         opened.enter_context(run.lock())
@@ -50,6 +51,8 @@ def train(run: Run, dataset: Dataset) -> Dict[str, Any]:
                 loop.save()
                 raise Interrupted(stopped_by[0])
             loop.advance()
+        if stopped_by:  # in the last steps, or in the last evaluation
+            raise Interrupted(stopped_by[0])
     return run.metrics()[-1]
 
 
@@ -161,7 +164,7 @@ class _Loop:
         self._n_images = len(self._train.images)
         self._goal = schedule.full_plan(run.config, self._n_images)
         self._state = _State(0, self._goal, [stack.VERSION], [zs.IMPLEMENTATION])
-        self._began = self._saved = time.time()
+        self._began = self._saved = time.monotonic()
         self._trainers = opened.enter_context(contextlib.ExitStack())
         if run.has_checkpoint():
             self._restore(run.load_checkpoint())
@@ -177,7 +180,7 @@ class _Loop:
         )
         self._seconds_before = self._state.seconds
         self._pace_from = None  # (step, time) after the first block, which warms up
-        self._row_from = (self._state.step, time.time())
+        self._row_from = (self._state.step, time.monotonic())
 
     def finished(self):
         return self._state.step >= self._state.plan.end
@@ -197,7 +200,7 @@ class _Loop:
         self._check_finite(bounds, "the bound", first + _first_bad(bounds))
         self._state = self._state._replace(
             step=first + n_steps,
-            seconds=self._seconds_before + time.time() - self._began,
+            seconds=self._seconds_before + time.monotonic() - self._began,
             bound_sum=sum(map(float, bounds), self._state.bound_sum),
             bound_steps=self._state.bound_steps + n_steps,
         )
@@ -209,7 +212,7 @@ class _Loop:
         )
         if self.finished() or self._state.step == self._epoch_end(first):
             self._end_of_epoch(float(rates[-1]))
-        elif time.time() - self._saved > SAVE_SECONDS:
+        elif time.monotonic() - self._saved > SAVE_SECONDS:
             self.save()
 
     def _take_trainer(self, arrays=None):
@@ -231,7 +234,7 @@ class _Loop:
         for name, array in arrays.items():
             self._check_finite(array, name, step)
         self._run.save_checkpoint(Checkpoint(arrays, dict(self._state._asdict())), best)
-        self._saved_step, self._saved = step, time.time()
+        self._saved_step, self._saved = step, time.monotonic()
 
     def _end_of_epoch(self, rate):
         """Write a row of metrics, evaluating when it is due, and a checkpoint."""
@@ -250,7 +253,7 @@ class _Loop:
         self._run.append_metrics(row)
         _write_events(self._events, row)
         self._progress.note(self._line(row))
-        if due or time.time() - self._saved > SAVE_SECONDS:
+        if due or time.monotonic() - self._saved > SAVE_SECONDS:
             self.save(best and self._config.validate)
 
     def _held_out_bound(self):
@@ -264,7 +267,7 @@ class _Loop:
         return float(self._model.bound(self._bits, self._test.labels).total.mean())
 
     def _row(self, learning_rate):
-        step, now = self._state.step, time.time()
+        step, now = self._state.step, time.monotonic()
         from_step, from_time = self._row_from
         self._row_from = (step, now)
         n_images = (step - from_step) * self._config.batch_size
@@ -295,14 +298,15 @@ class _Loop:
 
     def _keep_to_budget(self):
         """Fit the plan to the minutes that are left, at the pace so far."""
-        now = time.time()
+        now = time.monotonic()
         if self._config.minutes is None:
             return
         if self._pace_from is None:
             self._pace_from = (self._state.step, now)
             return
         from_step, from_time = self._pace_from
-        pace = (now - from_time) / (self._state.step - from_step)
+        elapsed = max(now - from_time, 1e-9)  # of a coarse clock
+        pace = elapsed / (self._state.step - from_step)
         left = 60.0 * self._config.minutes - self._state.seconds - RESERVE_SECONDS
         plan = schedule.refit(
             self._state.plan, self._state.step, int(left / pace), self._goal.end
@@ -352,14 +356,16 @@ def _first_bad(values):
 
 @contextlib.contextmanager
 def _stop_signals():
-    """Collect SIGINT and SIGTERM in a list instead of dying of them."""
+    """Collect the signals that ask to stop in a list instead of dying of them."""
     received = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(n, lambda n, _: received.append(n)) for n in numbers]
+    previous = {
+        number: signal.signal(number, lambda n, _: received.append(n))
+        for number in STOP_SIGNALS
+    }
     try:
         yield received
     finally:
-        for number, handler in zip(numbers, previous):
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 

@@ -15,8 +15,9 @@ def _leave(number, _):
     os._exit(128 + number)
 
 
-for _number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(_number, _leave)  # `cvae.cli.run_main` takes over
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if (_number, signal.getsignal(_number)) != (signal.SIGHUP, signal.SIG_IGN):
+        signal.signal(_number, _leave)  # `cvae.cli.run_main` takes over
 
 gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
 

@@ -34,13 +34,13 @@ class SetupError(Exception):
 def step(what):
     """Print what is done, and in how many seconds."""
     print("  {} ... ".format(what), end="", flush=True)
-    start = time.time()
+    start = time.monotonic()
     try:
         yield
     except BaseException:
         print("failed", flush=True)
         raise
-    print("{:.0f} s".format(time.time() - start), flush=True)
+    print("{:.0f} s".format(time.monotonic() - start), flush=True)
 
 
 def call(command, venv):

@@ -15,12 +15,11 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 import contextlib
 import importlib
 import threading
-import time
 
 from cvae import cli, download, mnist, options
 from cvae.config import preset
 from cvae.errors import CvaeError
-from cvae.run import RUNS, Run, find
+from cvae.run import Run, find
 
 
 def main():
@@ -39,16 +38,19 @@ def main():
     importer.start()
     run = _run_to_resume(arguments) if arguments.resume else None
     config = (
-        run.config if run else preset(arguments.preset, **options.settings(arguments))
+        run.config
+        if run
+        else preset(arguments.preset or "default", **options.settings(arguments))
     )
     dataset = mnist.load(config.dataset, arguments.mnist_dir)
     mnist.check_fits(dataset, config.n_classes, config.x_dim)
     importer.join()
     from cvae import training  # what fails here leaves no empty run
 
-    if run is None:
-        name = time.strftime("%Y%m%d-%H%M%S")
-        run = Run.create(arguments.run or RUNS / name, config)
+    if run is None and arguments.run:
+        run = Run.create(arguments.run, config)
+    elif run is None:
+        run = Run.create_by_date(config)
     return training.train_and_tell(run, dataset)
 
 
@@ -60,6 +62,8 @@ def _import_training():
 
 def _run_to_resume(arguments):
     given = options.given(arguments)
+    if arguments.preset:
+        given["preset"] = arguments.preset
     if given:
         raise CvaeError(
             "a run keeps its settings: leave out {}, or train a new run".format(

@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 def now(monkeypatch):
     """The time that `progress` sees, to be set."""
     seconds = [1000.0]
-    monkeypatch.setattr(progress.time, "time", lambda: seconds[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: seconds[0])
     return seconds
 
 
