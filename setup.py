@@ -1,7 +1,7 @@
 """The package `cvae`, what it needs, and the extras. `make` installs a lock instead.
 
-It runs on two stacks: TensorFlow 1.15, the homework's, on Python 3.6 and 3.7, and
-today's on later ones. Python 3.8 and 3.9 have neither.
+It runs on two stacks: TensorFlow 1.15, the homework's, on Python 3.7, and
+today's on 3.10 and later. Python 3.8 and 3.9 have neither.
 
 `cvae.zs` uses ZhuSuan where it is installed, and stands in for it where it is not.
 """
@@ -32,7 +32,7 @@ ZHUSUAN = (
 
 REPORT = [
     "scikit-learn",
-    'typst==0.12.0; python_version >= "3.7"',
+    "typst==0.12.0",
     'importlib_resources; python_version == "3.7"',
 ]
 TEST = ["pytest", "scipy", "hypothesis", "pypdf"]
@@ -45,7 +45,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=["cvae", "cvae.zs"],
-    python_requires=">=3.6,!=3.8.*,!=3.9.*,<3.14",
+    python_requires=">=3.7,!=3.8.*,!=3.9.*,<3.14",
     install_requires=[
         "tensorflow==1.15" + OLD,
         "numpy>=1.16,<1.19" + OLD,
@@ -56,12 +56,11 @@ setup(
         "six",
         "pooch",
         "tqdm",
-        'dataclasses; python_version < "3.7"',
     ],
     extras_require={
         "report": REPORT,
         "test": TEST,
-        "dev": REPORT + TEST + ['ruff; python_version >= "3.7"'],
+        "dev": REPORT + TEST + ["ruff"],
         "zhusuan": ["zhusuan @ " + ZHUSUAN + " " + OLD],
         # 5,000 MNIST images, for a machine that can reach no copy of the whole set.
         # The newest release that numpy 1.18 satisfies; later ones hold the same file.
@@ -73,7 +72,6 @@ setup(
         ],
     },
     classifiers=[
-        "Programming Language :: Python :: 3.6",
         "Programming Language :: Python :: 3.7",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",

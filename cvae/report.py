@@ -54,7 +54,7 @@ def check_typesetter() -> None:
     if _binding() is None and shutil.which("typst") is None:
         raise CvaeError(
             "there is no typst to typeset the report: `pip install typst==0.12.0 "
-            "importlib_resources` (Python 3.7 or newer), or put the command typst, "
+            "importlib_resources`, or put the command typst, "
             "0.12 or newer, on PATH"
         )
 
@@ -191,7 +191,7 @@ def _publish(folder, output_dir, name):
 
 
 def _binding():
-    """The module typst, or None where there is none (Python 3.6, or not installed)."""
+    """The module typst, or None where it is not installed."""
     try:
         import typst
 

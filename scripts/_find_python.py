@@ -33,9 +33,9 @@ STACKS = (
     Stack(
         "1.15",
         "TensorFlow 1.15",
-        ("3.7", "3.6"),  # typst has no build for 3.6
+        ("3.7",),
         tuple((system, m) for system in ("linux", "darwin", "win32") for m in X86),
-        "CPython 3.7 or 3.6, 64-bit, on x86-64",
+        "CPython 3.7, 64-bit, on x86-64",
         """pyenv install 3.7
     conda create -n python37 python=3.7
     uvx 'uv<0.7' python install 3.7   (later releases of uv no longer have it)

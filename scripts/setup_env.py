@@ -13,7 +13,7 @@ On TensorFlow 1.15 it installs ZhuSuan 0.4.0 from its git repository, too. Where
 out of reach, cvae.zs stands in; ZHUSUAN names another copy of the repository.
 
 Silent and done in well under a second when nothing changed. Standard library only: it
-runs on any Python from 3.6 on, before anything is installed.
+runs on any Python from 3.7 on, before anything is installed.
 """
 
 import argparse

@@ -95,7 +95,7 @@ def fake_python(path, version="3.7.16", makes_venv=True, **changes):
         "missing": [],
     }
     facts.update(changes)
-    old = version.startswith(("3.6.", "3.7."))
+    old = version.startswith("3.7.")
     packages = VERSIONS["requirements.txt" if old else "requirements-current.txt"]
     text = FAKE.format(facts=json.dumps(facts), makes_venv=makes_venv, **packages)
     return write_program(path, text)

@@ -13,17 +13,11 @@ def test_a_shim_that_does_not_start_is_passed_over(machine):
     assert machine.chosen() == wanted
 
 
-def test_python_3_7_in_pyenv_goes_before_3_6_on_path(machine):
-    fake_python(machine.path / "python3.6", "3.6.15")
-    wanted = fake_python(machine.home / ".pyenv/versions/3.7.9/bin/python3.7")
-    machine.set_up()
-    assert machine.chosen() == wanted
-
-
-def test_python_3_6_will_do_where_there_is_no_3_7(machine):
-    wanted = fake_python(machine.path / "python3.6", "3.6.15")
-    machine.set_up()
-    assert machine.chosen() == wanted
+def test_python_3_6_is_not_taken(machine):
+    fake_python(machine.path / "python3.7", "3.6.15")  # whatever it is called
+    status, _, err = machine.set_up()
+    assert status == 2
+    assert "{} is CPython 3.6.15".format(machine.path / "python3.7") in err
 
 
 def test_path_goes_before_pyenv(machine):
@@ -65,7 +59,7 @@ def test_conda_and_uv_are_looked_into(machine, place):
 
 
 def test_pyenv_root_and_conda_prefix_are_heeded(machine, tmp_path):
-    first = fake_python(tmp_path / "my pyenv/versions/3.6.1/bin/python3.6", "3.6.1")
+    first = fake_python(tmp_path / "my pyenv/versions/3.7.1/bin/python3.7", "3.7.1")
     machine.set_up(PYENV_ROOT=str(tmp_path / "my pyenv"))
     assert machine.chosen() == first
     shutil.rmtree(str(machine.venv))
@@ -101,7 +95,7 @@ def test_an_unfit_python_is_passed_over_and_the_reason_is_given(
     assert status == 2
     assert str(machine.path / "python3.7") in err
     assert reason in err
-    wanted = fake_python(machine.path / "python3.6", "3.6.15")
+    wanted = fake_python(machine.home / ".pyenv/versions/3.7.9/bin/python3.7", "3.7.9")
     assert machine.set_up()[0] == 0
     assert machine.chosen() == wanted
 
@@ -121,13 +115,11 @@ def test_no_interpreter_names_every_way_to_get_one_and_makes_nothing(machine):
 
 def test_tensorflow_1_15_goes_first_and_the_reason_is_said(machine):
     fake_python(machine.path / "python3.12", "3.12.1")
-    wanted = fake_python(
-        machine.home / ".pyenv/versions/3.6.15/bin/python3.6", "3.6.15"
-    )
+    wanted = fake_python(machine.home / ".pyenv/versions/3.7.9/bin/python3.7", "3.7.9")
     _, out, _ = machine.set_up()
     assert (machine.chosen(), machine.lock()) == (wanted, "requirements.txt")
     (line,) = [line for line in out.splitlines() if "because" in line]
-    assert "TensorFlow 1.15, because there is a Python 3.7 or 3.6" in line
+    assert "TensorFlow 1.15, because there is a Python 3.7 for it" in line
 
 
 @pytest.mark.parametrize("version", ["3.10.13", "3.11.7", "3.12.1", "3.13.0"])
@@ -136,7 +128,7 @@ def test_where_there_is_no_python_for_1_15_it_is_the_current_stack(machine, vers
     status, out, _ = machine.set_up()
     assert status == 0
     assert (machine.chosen(), machine.lock()) == (wanted, "requirements-current.txt")
-    assert "because TensorFlow 1.15 needs CPython 3.7 or 3.6" in out
+    assert "because TensorFlow 1.15 needs CPython 3.7, 64-bit" in out
     assert machine.set_up() == (0, "", "")
 
 
@@ -210,7 +202,7 @@ def test_a_stack_and_a_python_that_do_not_fit_are_one_line(machine):
     named = fake_python(machine.path / "mine", "3.12.1")
     status, _, err = machine.set_up(STACK="1.15", PYTHON=str(named))
     assert status == 2
-    assert "is CPython 3.12.1; TensorFlow 1.15 needs CPython 3.7 or 3.6" in err
+    assert "is CPython 3.12.1; TensorFlow 1.15 needs CPython 3.7, 64-bit" in err
     assert err.count("\n") == 1
 
 
@@ -225,7 +217,7 @@ def test_an_unknown_stack_is_one_line_with_the_known_ones(machine):
 
 def test_a_named_python_is_used_even_if_a_better_one_is_there(machine, tmp_path):
     fake_python(machine.path / "python3.7")
-    wanted = fake_python(tmp_path / "mine", "3.6.8")
+    wanted = fake_python(tmp_path / "mine", "3.7.8")
     machine.set_up(PYTHON=str(wanted))
     assert machine.chosen() == wanted
 

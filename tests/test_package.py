@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 STACKS = {  # the lock of each, and the Pythons that it is for
-    "requirements.txt": ("3.6.15", "3.7.16"),
+    "requirements.txt": ("3.7.16",),
     "requirements-current.txt": ("3.10.13", "3.11.7", "3.12.1", "3.13.0"),
 }
 EXTRAS = ("requirements-offline.txt", "requirements-fuzz.txt")
@@ -107,7 +107,7 @@ def test_no_lock_names_a_package_index_or_a_path(name):
     assert not re.search(r"://|--\S*index|--find-links|^\s*-[ife]|/(?!\w*\.py)", text)
 
 
-@pytest.mark.parametrize("version", ["3.8.18", "3.9.18", "3.14.0"])
+@pytest.mark.parametrize("version", ["3.6.15", "3.8.18", "3.9.18", "3.14.0"])
 def test_a_python_of_neither_stack_is_refused(metadata, version):
     (line,) = [line for line in metadata if line.startswith("Requires-Python: ")]
     fits = SpecifierSet(line.split(": ", 1)[1]).contains

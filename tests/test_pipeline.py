@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import tiny
-from typesetting import typesets
 
 from cvae import config as config_room
 from cvae import mnist as mnist_room
@@ -25,7 +24,6 @@ def tiny_preset(monkeypatch, tmp_path):
     return tmp_path
 
 
-@typesets
 def test_from_nothing_to_the_pdf_and_again_without_training_twice(
     tiny_preset, mnist, capsys, monkeypatch
 ):
@@ -51,7 +49,6 @@ def test_from_nothing_to_the_pdf_and_again_without_training_twice(
     assert (elsewhere / "report.pdf").read_bytes() == pdf
 
 
-@typesets
 def test_a_missing_library_is_said_before_the_work_and_not_after(
     tiny_preset, mnist_dir, monkeypatch
 ):
@@ -61,7 +58,6 @@ def test_a_missing_library_is_said_before_the_work_and_not_after(
     assert list(tiny_preset.iterdir()) == []
 
 
-@typesets
 def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
     tiny_preset, mnist_dir, capsys, monkeypatch
 ):

@@ -7,7 +7,6 @@ import re
 import pytest
 import standin
 from standin import NOTE, SOURCES, estimate, level, typeset, words
-from typesetting import typesets
 
 from cvae import files, report
 from cvae.config import Config
@@ -29,7 +28,6 @@ def told(drawn, **changes):
 # The numbers
 
 
-@typesets
 @pytest.mark.parametrize(
     "number",
     [
@@ -78,7 +76,6 @@ def test_the_text_has_the_numbers_of_the_results(text, number):
     assert number in text
 
 
-@typesets
 def test_the_table_of_classes_has_every_class(text):
     for row in standin.evaluation()["per_class"]:
         for key in ("bound", "reconstruction", "kl", "log_likelihood", "marginal"):
@@ -88,7 +85,6 @@ def test_the_table_of_classes_has_every_class(text):
     assert "the hardest the digit 8 (\u2212107.90)" in text
 
 
-@typesets
 def test_every_setting_is_in_the_table_with_its_value_and_meaning(drawn, text):
     config = Config(epochs=None, validate=True, learning_rate=3e-4, hidden=(50, 60, 70))
     for field in dataclasses.fields(Config):
@@ -107,7 +103,6 @@ def test_every_setting_is_in_the_table_with_its_value_and_meaning(drawn, text):
         assert row in changed
 
 
-@typesets
 def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
     config = Config(network="conv", hidden=(300,), channels=(16, 24), blocks=2)
     changed = told(drawn, config=config)
@@ -126,7 +121,6 @@ def test_convolutional_networks_are_described_with_their_sizes(drawn, text):
     assert "the log-odds of their pixels" not in changed
 
 
-@typesets
 @pytest.mark.parametrize(
     "changes, phrase",
     [
@@ -162,7 +156,6 @@ def other(value):
     return value * 1.173 if isinstance(value, float) else value
 
 
-@typesets
 def test_another_run_leaves_no_number_of_this_one_in_the_text(drawn, text):
     """Of those with two decimals, so that none is the same by chance."""
     this = standin.results(ais=standin.annealed())
@@ -191,7 +184,6 @@ def test_every_published_figure_has_a_source_and_all_the_table_says_of_it():
         assert {"particles", "parameters"} < set(row)
 
 
-@typesets
 def test_every_published_figure_is_in_the_table(text):
     for row in files.read_json(report.PUBLISHED).values():
         value = row["value"]
@@ -200,7 +192,6 @@ def test_every_published_figure_is_in_the_table(text):
         assert row["differs"] in text and row["model"] in text
 
 
-@typesets
 def test_only_log_px_is_compared_with_models_that_know_no_classes(drawn):
     high = estimate(-70.1, 0.2, particles=5000)
     found = told(drawn, log_likelihood=high)
@@ -213,7 +204,6 @@ def test_only_log_px_is_compared_with_models_that_know_no_classes(drawn):
     assert "and below" not in found and "is ahead" not in found
 
 
-@typesets
 @pytest.mark.parametrize(
     "low, high, verdict",
     [(0.0097, 0.02, 0), (0.009, 0.0102, 1), (0.004, 0.0095, 2)],
@@ -225,7 +215,6 @@ def test_the_error_rate_is_compared_by_its_interval(drawn, low, high, verdict):
     assert [said in found for said in verdicts] == [n == verdict for n in range(3)]
 
 
-@typesets
 @pytest.mark.parametrize("particles, more", [(5000, False), (10000, True)])
 def test_what_decides_close_calls_is_said_where_it_is_more(drawn, particles, more):
     """Than the 5,000 particles of the likelihoods."""
@@ -236,7 +225,6 @@ def test_what_decides_close_calls_is_said_where_it_is_more(drawn, particles, mor
     assert "10 times {:,} decodings".format(particles) in found
 
 
-@typesets
 def test_a_run_on_other_data_is_not_compared(drawn):
     config = Config(dataset="mnist-5k")
     found = told(drawn, config=config, note=NOTE)
@@ -248,7 +236,6 @@ def test_a_run_on_other_data_is_not_compared(drawn):
 # Verdicts
 
 
-@typesets
 @pytest.mark.parametrize(
     "train_mean, verdict",
     [(-81.7, 0), (-84.5, 1), (-85.6, 1), (-89.0, 2)],  # each with an error of 0.30
@@ -261,13 +248,11 @@ def test_the_verdict_on_overfitting_follows_from_the_numbers(
     assert [said in found for said in verdicts] == [n == verdict for n in range(3)]
 
 
-@typesets
 def test_an_estimate_below_the_bound_is_not_called_a_gap(drawn):
     found = told(drawn, log_likelihood=estimate(-85.04, 0.21, particles=1))
     assert "does not rise above the bound" in found and "nats above" not in found
 
 
-@typesets
 def test_the_bias_that_is_left_follows_from_gains_that_fall_as_a_power(drawn):
     """With a bias of 2 k^(-1/2): after 1,000 particles, 0.063 nats are missing."""
     bias = [2 * k**-0.5 for k in (10, 100, 1000)]
@@ -284,7 +269,6 @@ def test_the_bias_that_is_left_follows_from_gains_that_fall_as_a_power(drawn):
     assert "\u22120.50, some 0.06 nats are still missing" in found
 
 
-@typesets
 @pytest.mark.parametrize("particles", [[2], [10, 100], [10, 100, 1000]])
 def test_few_particles_or_gains_that_do_not_fall_are_not_extrapolated(drawn, particles):
     levels = [level(particles[0], -84.0)]
@@ -293,14 +277,12 @@ def test_few_particles_or_gains_that_do_not_fall_are_not_extrapolated(drawn, par
     assert "still missing" not in found
 
 
-@typesets
 @pytest.mark.parametrize("p5, verdict", [(4.2, True), (40.0, False)])
 def test_a_small_effective_sample_size_is_said_to_be_one(drawn, p5, verdict):
     found = told(drawn, ess={"median": 300.0, "p5": p5, "particles": 5000})
     assert ("carried by a handful of draws" in found) == verdict
 
 
-@typesets
 @pytest.mark.parametrize(
     "mean, verdict", [(0.02, 0), (0.3, 1), (-0.3, 2)]
 )  # with an error of 0.0196
@@ -314,7 +296,6 @@ def test_the_verdict_on_annealing_follows_from_the_numbers(drawn, mean, verdict)
     assert [said in found for said in verdicts] == [n == verdict for n in range(3)]
 
 
-@typesets
 @pytest.mark.parametrize(
     "importance, verdict",
     [(-80.9, "between the two"), (-81.5, "0.568 below"), (-80.1, "0.787 above")],
@@ -324,14 +305,12 @@ def test_importance_sampling_is_set_against_the_bracket(drawn, importance, verdi
     assert verdict in found
 
 
-@typesets
 def test_a_run_without_annealing_says_so(drawn):
     found = told(drawn)
     assert "annealed importance sampling" in found and "was not run" in found
     assert "A second opinion" not in found and "leapfrog" not in found
 
 
-@typesets
 @pytest.mark.parametrize("low, knows", [(0.12, True), (0.11, False)])
 def test_whether_z_knows_the_class_follows_from_the_interval(drawn, low, knows):
     facts = copy.deepcopy(standin.FACTS)
@@ -341,7 +320,6 @@ def test_whether_z_knows_the_class_follows_from_the_interval(drawn, low, knows):
     assert ("thus no sign that" in found) != knows
 
 
-@typesets
 @pytest.mark.parametrize("distance, copies", [(1.2, True), (4.9, False)])
 def test_whether_samples_are_copies_follows_from_their_distance(
     drawn, distance, copies
@@ -352,7 +330,6 @@ def test_whether_samples_are_copies_follows_from_their_distance(
     assert ("They may be" in found) == copies and ("They are not" in found) != copies
 
 
-@typesets
 def test_a_perfect_classifier_has_no_confusion_to_tell_of(drawn):
     right = [[100 if a == b else 0 for b in range(10)] for a in range(10)]
     classifier = dict(standin.evaluation()["classifier"], confusion=right, errors=0)
@@ -360,7 +337,6 @@ def test_a_perfect_classifier_has_no_confusion_to_tell_of(drawn):
     assert "No class is taken for another" in found and "most often" not in found
 
 
-@typesets
 def test_a_run_cut_short_by_its_time_says_so(drawn, text):
     results = standin.results()
     results["last"]["epoch"] = 41.5

@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pytest
 from standin import NOTE, words
-from typesetting import typesets
 
 from cvae import evaluation, files, pictures, report
 from cvae.config import Config
@@ -53,7 +52,6 @@ def run(tmp_path, evaluated):
     return Run(path)
 
 
-@typesets
 def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_path):
     output = tmp_path / "out"
     paths = report.build(run, output, dataset)
@@ -85,7 +83,6 @@ def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_p
         assert path.read_bytes() == (again / name).read_bytes(), name
 
 
-@typesets
 def test_a_report_that_fails_leaves_the_one_before_untouched(
     run, dataset, tmp_path, monkeypatch
 ):
@@ -106,7 +103,6 @@ def one_line(caught):
     return message
 
 
-@typesets
 def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
     run.append_metrics({"step": 9, "epoch": 1.8, "seconds": 2.0, "train_bound": -530.0})
     with pytest.raises(CvaeError) as caught:
@@ -115,7 +111,6 @@ def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
     assert not (run.path / "out").exists()
 
 
-@typesets
 def test_a_run_without_the_figures_of_each_image_is_evaluated_again(run, dataset):
     (run.path / "evaluation.npz").unlink()
     with pytest.raises(CvaeError) as caught:
@@ -124,14 +119,12 @@ def test_a_run_without_the_figures_of_each_image_is_evaluated_again(run, dataset
     assert not (run.path / "out").exists()
 
 
-@typesets
 def test_a_run_evaluated_on_other_data_is_one_line(run, dataset):
     with pytest.raises(CvaeError) as caught:
         report.build(run, run.path / "out", dataset._replace(name="mnist-5k"))
     assert "is evaluated on mnist, not on mnist-5k" in one_line(caught)
 
 
-@typesets
 def test_a_run_without_metrics_is_one_line(run, dataset):
     run.trim_metrics(0)
     with pytest.raises(CvaeError) as caught:

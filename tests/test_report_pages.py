@@ -6,7 +6,6 @@ import stat
 import pytest
 import standin
 from standin import NOTE, SOURCES, reader, typeset, words
-from typesetting import typesets
 
 from cvae import pictures, report
 from cvae.config import Config
@@ -35,7 +34,6 @@ def text(drawn, request):
 # The pages
 
 
-@typesets
 @pytest.mark.parametrize("ais", [{}, {"ais": standin.annealed()}])
 @pytest.mark.parametrize("settings", [{}, WORDY])
 @pytest.mark.parametrize("note", ["", NOTE])
@@ -52,7 +50,6 @@ def test_the_report_is_four_to_ten_pages_of_a4(tmp_path, note, settings, ais):
         assert size == pytest.approx((595.28, 841.89), abs=0.1)
 
 
-@typesets
 @pytest.mark.parametrize("note", ["", NOTE])
 def test_the_first_page_has_the_note_if_there_is_one(drawn, note):
     first = words(typeset(drawn, standin.results(note=note)), slice(1))
@@ -60,7 +57,6 @@ def test_the_first_page_has_the_note_if_there_is_one(drawn, note):
     assert ("Please note" in first) == bool(note)
 
 
-@typesets
 def test_every_figure_table_and_equation_is_captioned_and_found(text):
     """A number is in the caption, and at least once in the text."""
     for kind, last in (("Figure", 9), ("Table", 5)):
@@ -73,7 +69,6 @@ def test_every_figure_table_and_equation_is_captioned_and_found(text):
     assert "??" not in text
 
 
-@typesets
 def test_every_picture_of_a_run_is_in_the_report_once(text):
     named = re.findall(r'picture\("(\w+)"', "\n".join(SOURCES))
     assert sorted(named) == sorted(pictures.NAMES) == sorted(standin.SIZES)
@@ -81,7 +76,6 @@ def test_every_picture_of_a_run_is_in_the_report_once(text):
         assert name in text  # the stand-ins are titled so
 
 
-@typesets
 def test_each_work_that_is_cited_is_listed_and_the_other_way_round(text):
     body, _, listed = text.letters.rpartition("References")
     works = re.findall(r'\("(.+?), (\d{4})", \[([^_\]]+)', "\n".join(SOURCES))
@@ -95,7 +89,6 @@ def test_each_work_that_is_cited_is_listed_and_the_other_way_round(text):
     assert n_cited >= 14
 
 
-@typesets
 def test_the_pdf_has_a_title_and_the_report_only_its_own_fonts(drawn):
     found = reader(typeset(drawn, standin.results()))
     title = "A Class-Conditional Variational Autoencoder for MNIST"
@@ -111,14 +104,12 @@ def test_the_pdf_has_a_title_and_the_report_only_its_own_fonts(drawn):
 # Typesetting
 
 
-@typesets
 def test_the_same_results_give_the_same_bytes_in_any_folder(drawn, tmp_path):
     standin.draw(tmp_path / "elsewhere" / "figures")
     elsewhere = typeset(tmp_path / "elsewhere", standin.results())
     assert elsewhere == typeset(drawn, standin.results())
 
 
-@typesets
 def test_what_typst_complains_of_is_one_line(drawn, tmp_path, monkeypatch):
     (tmp_path / "broken.typ").write_text("= Fine\n\n#unheard-of()\n")
     monkeypatch.setattr(report, "SOURCE", tmp_path / "broken.typ")

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pypdf
 import pytest
-from typesetting import typesets
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = "--hidden 64 --epochs 1 --batch-size 250 --evaluate-every 1".split()
@@ -90,7 +89,6 @@ def test_evaluation_prints_the_table_that_it_writes(trained, mnist_dir):
     assert results["bound"]["mean"] == pytest.approx(last["test_bound"], abs=1e-3)
 
 
-@typesets
 def test_the_report_is_typeset_from_the_runs_files(trained, mnist_dir, tmp_path):
     run("evaluate.py", "--run", trained[0], "--mnist-dir", mnist_dir, "--particles", 2)
     status, out, err = run(

@@ -35,7 +35,7 @@ def test_a_changed_lock_makes_the_environment_anew(ready):
 
 def test_a_vanished_base_interpreter_makes_the_environment_anew(ready):
     (ready.path / "python3.7").unlink()
-    wanted = fake_python(ready.path / "python3.6", "3.6.15")
+    wanted = fake_python(ready.home / ".pyenv/versions/3.7.9/bin/python3.7", "3.7.9")
     assert "its Python is gone" in ready.set_up()[1]
     assert ready.chosen() == wanted
 
@@ -43,7 +43,7 @@ def test_a_vanished_base_interpreter_makes_the_environment_anew(ready):
 def test_naming_another_python_makes_the_environment_anew(ready, tmp_path):
     old = str(ready.path / "python3.7")
     assert ready.set_up(PYTHON=old) == (0, "", "")
-    new = fake_python(tmp_path / "mine", "3.6.8")
+    new = fake_python(tmp_path / "mine", "3.7.8")
     assert "was for {}".format(old) in ready.set_up(PYTHON=str(new))[1]
     assert ready.chosen() == new
     assert ready.set_up() == (0, "", "")  # and stays until another one is named
