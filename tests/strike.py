@@ -2,9 +2,9 @@
 
 python tests/strike.py '{"site": ..., "signal": ..., "stamp": ...}' train.py --run DIR
 
-`site` is a name in `traps.SITES`, or a module about to be imported. The CPU time up to
-the signal and its moment are written to `stamp`. `images` cuts the training set, so
-that an epoch is short.
+`site` is a name in `traps.SITES`, or a module about to be imported; without it, nothing
+strikes. The CPU time up to the signal is written to `stamp`. `images`
+and `test_images` cut the data set, so that an epoch and an evaluation are short.
 """
 
 import json
@@ -24,23 +24,23 @@ def main():
     def blow():
         traps.signal_self(what["signal"], what["stamp"])
 
-    if what["site"] in traps.SITES:
-        if "images" in what:
-            _cut_training_set(what["images"])
-        traps.set_trap(what["site"], what.get("count", 1), blow)
-    else:
-        traps.trap_import(what["site"], blow)
+    if "images" in what:
+        _cut_data(what["mnist_dir"], what["images"], what["test_images"])
+    site = what.get("site")
+    if site in traps.SITES:
+        traps.set_trap(site, what.get("count", 1), blow)
+    elif site:
+        traps.trap_import(site, blow)
     sys.path.insert(0, str(traps.SCRIPTS))
     runpy.run_path(str(traps.SCRIPTS / sys.argv[0]), run_name="__main__")
 
 
-def _cut_training_set(n_images):
+def _cut_data(mnist_dir, *sizes):
     import tiny
 
     from cvae import mnist
 
-    load = mnist.load
-    mnist.load = lambda *args: tiny.dataset(load(*args), n_images, 10000)
+    mnist.load = lambda *unused: tiny.dataset(tiny.whole(mnist_dir), *sizes)
 
 
 if __name__ == "__main__":

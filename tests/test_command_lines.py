@@ -7,10 +7,10 @@ import argparse
 import io
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import pytest
 import readers
 
@@ -239,16 +239,10 @@ def test_help_describes_every_option_with_its_default(script, monkeypatch):
     assert "scripts/{}".format(script) in text.replace(parser.format_usage(), "")
 
 
-def run_script(script, *arguments, stdout=subprocess.PIPE):
-    """(status, stderr) of the script, run as a person runs it."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / script)] + list(arguments),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        timeout=60,
-    )
-    return done.returncode, done.stderr.decode("utf-8", "backslashreplace")
+def run_script(script, *arguments, **kwargs):
+    """(status, stderr) of the script in a process of its own."""
+    status, _, err = forks.run(script, *arguments, **kwargs)
+    return status, err
 
 
 @pytest.mark.parametrize(
@@ -303,10 +297,9 @@ def test_what_names_no_file_is_refused_by_the_option_itself(place, arguments, wo
 
 
 def test_a_full_disk_behind_the_output_is_one_line(place, mnist_dir):
-    with open("/dev/full", "wb") as full:
-        status, err = run_script(
-            "download_mnist.py", "--mnist-dir", str(mnist_dir), stdout=full
-        )
+    status, err = run_script(
+        "download_mnist.py", "--mnist-dir", str(mnist_dir), stdout="/dev/full"
+    )
     assert status == 2
     assert_one_line_or_done(status, err, "/dev/full")
     assert "No space left" in err

@@ -1,9 +1,11 @@
 """A model, data and runs small enough for a test to train in a second."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
+from cvae import mnist as mnist_module
 from cvae.config import Config
 from cvae.mnist import Dataset, Split
 
@@ -30,6 +32,12 @@ def dataset(mnist, n_train=600, n_test=200):
         Split(test.images[:n_test], test.labels[:n_test]),
         "",
     )
+
+
+@functools.lru_cache(maxsize=1)
+def whole(mnist_dir):
+    """The whole of MNIST, read and verified once a process and its forks."""
+    return mnist_module.load("mnist", mnist_dir)
 
 
 def random_weights(shapes, seed=0):
