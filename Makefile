@@ -55,7 +55,7 @@ publish: env ## the newest run's report into report/, its weights into data/pret
 test: EXTRA = offline
 test: env ## run the tests (ARGS="-k name" for some)
 	-@$(VENV_PYTHON) scripts/download_mnist.py >/dev/null
-	@$(VENV_PYTHON) -m pytest $(ARGS)
+	@$(VENV_PYTHON) tests/run.py $(ARGS)
 
 bench: env peers ## training's speed beside a tutorial's way, PyTorch and JAX
 	@$(VENV_PYTHON) benchmarks/throughput.py --peers "$(PEERS)" $(ARGS)

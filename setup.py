@@ -35,7 +35,7 @@ REPORT = [
     "typst==0.12.0",
     'importlib_resources; python_version == "3.7"',
 ]
-TEST = ["pytest", "scipy", "hypothesis", "pypdf"]
+TEST = ["pytest", "pytest-xdist", "scipy", "hypothesis", "pypdf"]
 
 setup(
     name="cvae",

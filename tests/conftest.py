@@ -1,6 +1,7 @@
 """What the tests share: the import path and MNIST itself."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -20,10 +21,42 @@ ON_ZHUSUAN = (
 )
 
 
-def pytest_collection_modifyitems(items):
+# They see nothing that differs between the stacks: .ci/run runs them on one.
+ONCE = (
+    *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
+    *("package", "report", "report_pages"),
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--measuring",
+        choices=["yes", "no", "only"],
+        default="yes",
+        help="what to do with tests that measure, and want the machine for themselves",
+    )
+
+
+def pytest_itemcollected(item):
+    name = item.module.__name__[len("test_") :]
+    if name in ON_ZHUSUAN:
+        item.add_marker("zhusuan")
+    if name in ONCE:
+        item.add_marker("once")
+    if not item.get_closest_marker("xdist_group"):  # what a file shares is made once
+        item.add_marker(pytest.mark.xdist_group(re.sub("^report_.*", "report", name)))
+
+
+def pytest_collection_modifyitems(config, items):
+    only = {"yes": (True, False), "no": (False,), "only": (True,)}
+    wanted = only[config.getoption("measuring")]
+    kept, left_out = [], []
     for item in items:
-        if item.module.__name__[len("test_") :] in ON_ZHUSUAN:
-            item.add_marker("zhusuan")
+        measures = item.get_closest_marker("measures") is not None
+        (kept if measures in wanted else left_out).append(item)
+    if left_out:
+        items[:] = kept
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +74,9 @@ def mnist_dir():
 @pytest.fixture(scope="session")
 def mnist(mnist_dir):
     """The real data set, a `cvae.mnist.Dataset`."""
-    from cvae import mnist
+    import tiny
 
-    return mnist.load("mnist", mnist_dir)
+    return tiny.whole(str(mnist_dir))
 
 
 @pytest.fixture(scope="session")

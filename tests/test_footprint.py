@@ -15,9 +15,12 @@ MOST = 700  # megabytes of a training on TensorFlow 1.15, in all
 OWN = 455  # of them beyond what importing TensorFlow takes, on either stack
 SLACK = 32  # comes and goes; the weights with Adam's state are 42
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/clear_refs").exists(), reason="only Linux tells peaks"
-)
+pytestmark = [
+    pytest.mark.measures,
+    pytest.mark.skipif(
+        not Path("/proc/self/clear_refs").exists(), reason="only Linux tells peaks"
+    ),
+]
 
 
 def peaks(*args):

