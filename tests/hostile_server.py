@@ -33,7 +33,7 @@ def serve(files):
     server = _Server(("127.0.0.1", 0), _Handler)
     server.files = files
     server.log = []
-    server.meeting = threading.Barrier(2, timeout=20)
+    server.meeting = threading.Barrier(2, timeout=60)
     server.closing = threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

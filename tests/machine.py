@@ -181,7 +181,7 @@ class Machine:
     def set_up(self, *arguments, **environ):
         """Run the script: (status, stdout, stderr)."""
         process = self.start(*arguments, **environ)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert "Traceback" not in err
         return process.returncode, out, err
 

@@ -91,7 +91,7 @@ def test_fault_everywhere_is_one_line_and_leaves_nothing(server, tmp_path, fault
     start = time.monotonic()
     with pytest.raises(mnist.MnistUnavailable) as error:
         mnist.download(tmp_path / "mnist", mirrors, TINY, limits_for(fault))
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60  # seconds where nothing else runs: 6 at most
     # What may pass gets a second chance; one that said no is not asked again.
     asked = [mirror for mirror, _ in server.log]
     assert asked.count("404") == 1 + (fault == "404")
@@ -236,7 +236,7 @@ def test_killed_download_leaves_nothing(server, tmp_path, name):
         assert process.poll() is None
     time.sleep(0.1)
     process.send_signal(getattr(signal, name))
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode != 0
     assert not (tmp_path / "mnist").exists()
 
@@ -244,7 +244,7 @@ def test_killed_download_leaves_nothing(server, tmp_path, name):
 def test_two_processes_at_once_both_end_well(server, tmp_path):
     both = [start_download(tmp_path, [server.mirror("meet")]) for _ in range(2)]
     for process in both:
-        _, complaint = process.communicate(timeout=30)
+        _, complaint = process.communicate(timeout=60)
         assert process.returncode == 0, complaint
     assert len(server.log) == 8
     assert_all_there(tmp_path)
@@ -252,7 +252,7 @@ def test_two_processes_at_once_both_end_well(server, tmp_path):
 
 def test_without_a_terminal_there_are_only_plain_lines(server, tmp_path):
     process = start_download(tmp_path, [server.mirror("404"), server.mirror("good")])
-    _, lines = process.communicate(timeout=30)
+    _, lines = process.communicate(timeout=60)
     assert lines.decode("ascii").replace("\n", "").isprintable()
     assert lines.count(b"verified") == 4 and lines.count(b"HTTP 404") == 1
 
@@ -269,6 +269,6 @@ def test_on_a_terminal_there_is_a_progress_bar(server, tmp_path):
         except OSError:  # How Linux says that the other side has closed.
             break
     os.close(ours)
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert b"\r" in shown and b"B/s" in shown and b"%" in shown
     assert shown.count(b"verified") == 4

@@ -119,8 +119,8 @@ def test_a_place_to_write_to_is_tried_before_the_work_and_left_as_it_was(tmp_pat
 def test_json_that_would_cost_or_mislead_is_refused_at_once(tmp_path, data):
     path = tmp_path / "file.json"
     path.write_bytes(data)
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(CvaeError, match="is damaged") as error:
         files.read_json(path)
-    assert time.monotonic() - began < 1.0
+    assert time.thread_time() - began < 1.0
     assert "\n" not in str(error.value) and len(str(error.value)) < 300

@@ -24,7 +24,7 @@ def run(script, *args, root=ROOT, python=(sys.executable,), **env):
         stderr=subprocess.PIPE,
         universal_newlines=True,
         env=dict(kept, **env),
-        timeout=60,
+        timeout=300,
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -88,7 +88,7 @@ def test_two_at_once_make_one_environment(machine):
     fake_python(machine.path / "python3.7")
     processes = [machine.start() for _ in range(3)]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sum(line.startswith("venv") for line in machine.log()) == 1
 

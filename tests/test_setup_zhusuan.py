@@ -177,7 +177,7 @@ def test_any_copy_of_the_repository_will_do(ready, upstream, kind):
 def test_two_at_once_install_once(ready, upstream):
     processes = [ready.start(ZHUSUAN=str(upstream)) for _ in range(2)]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert [process.returncode for process in processes] == [0, 0]
     assert sum("pip install" in line for line in ready.log()) == 1
 

@@ -20,7 +20,7 @@ def test_results_come_in_the_order_of_the_items():
 def test_as_many_threads_work_as_there_are_cores(monkeypatch):
     """Each of three waits until all of them are there."""
     monkeypatch.setattr(threads, "cores", lambda: 3)
-    barrier = threading.Barrier(3, timeout=10.0)
+    barrier = threading.Barrier(3, timeout=60.0)
     assert len(list(threads.each(lambda item, go_on: barrier.wait(), range(3)))) == 3
 
 
@@ -37,17 +37,16 @@ def test_closing_it_stops_long_work_at_once():
     started = threading.Event()
 
     def work(item, go_on):
-        started.set()
+        if item:
+            started.set()
         while item:
             go_on()
             time.sleep(0.001)
 
     results = threads.each(work, range(100))
     next(results)
-    started.wait(10.0)
-    began = time.time()
-    results.close()
-    assert time.time() - began < 5.0
+    assert started.wait(60.0)
+    results.close()  # or it would never return
 
 
 def test_an_error_in_a_thread_is_raised_and_ends_the_rest():
