@@ -6,15 +6,16 @@ from pathlib import Path
 
 import tiny
 
-from cvae import evaluation, mnist, partial
+from cvae import ais, cli, evaluation, partial
 from cvae.run import Run
 
 N_IMAGES = 35
+SHORT_AIS = {"TEMPERATURES": 20, "TUNING_TEMPERATURES": 5}
 
 
 def dataset(mnist_dir):
     """The real data's first images."""
-    return tiny.dataset(mnist.load("mnist", mnist_dir), n_train=50, n_test=N_IMAGES)
+    return tiny.dataset(tiny.whole(str(mnist_dir)), n_train=50, n_test=N_IMAGES)
 
 
 def main():
@@ -24,6 +25,8 @@ def main():
     """
     path, mnist_dir, particles, n_ais, number, count = sys.argv[1:]
     partial.SAVE_SECONDS = 0.0
+    for name, value in SHORT_AIS.items():
+        setattr(ais, name, value)
     _strike(int(number), int(count))
     data = dataset(Path(mnist_dir))
     evaluation.evaluate_run(Run(path), data, int(particles), int(n_ais))
@@ -39,3 +42,7 @@ def _strike(number, count):
             os.kill(os.getpid(), number)
 
     partial.Partial.add = struck
+
+
+if __name__ == "__main__":
+    cli.run_main(main)

@@ -2,11 +2,10 @@
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import evaluate_tiny
+import forks
 import numpy as np
 import pytest
 import tiny
@@ -41,10 +40,10 @@ def new_run(folder, config=CONFIG, scale=1.0, step=1):
 
 @pytest.fixture(scope="module")
 def short_ais():
-    """Annealing of a second; a process of its own must be told, too: see `strike`."""
+    """Annealing of a second."""
     with pytest.MonkeyPatch().context() as patch:
-        patch.setattr(ais, "TEMPERATURES", 20)
-        patch.setattr(ais, "TUNING_TEMPERATURES", 5)
+        for name, value in evaluate_tiny.SHORT_AIS.items():
+            patch.setattr(ais, name, value)
         yield
 
 
@@ -108,27 +107,12 @@ def test_the_first_images_have_the_figures_they_have_among_all(data, evaluated):
     np.testing.assert_array_equal(np.stack(found), whole[:7])
 
 
-CODE = """
-import sys; sys.path[:0] = {paths!r}
-import evaluate_tiny
-from cvae import ais, cli
-ais.TEMPERATURES, ais.TUNING_TEMPERATURES = 20, 5
-cli.run_main(evaluate_tiny.main)
-"""
-
-
 def strike(run, mnist_dir, number, count):
     """Evaluate in a process that a signal strikes: its status and what it said."""
-    tests = Path(__file__).resolve().parent
-    paths = [str(tests), str(tests.parent)]
     arguments = [run.path, mnist_dir, PARTICLES, N_AIS, int(number), count]
-    done = subprocess.run(
-        [sys.executable, "-c", CODE.format(paths=paths), *map(str, arguments)],
-        stderr=subprocess.PIPE,
-        timeout=100,
-        universal_newlines=True,
-    )
-    return done.returncode, done.stderr
+    program = Path(evaluate_tiny.__file__)
+    status, _, err = forks.run(program, *arguments, mnist_dir=mnist_dir)
+    return status, err
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from cvae.run import Run
 
 CONFIG = Config(hidden=(20, 15), z_dim=6)
 TRAINED = dataclasses.replace(
-    CONFIG, hidden=(99, 77), batch_size=50, epochs=25.0, minutes=None, average=0.9
+    CONFIG, hidden=(99, 77), batch_size=50, epochs=10.0, minutes=None, average=0.9
 )
 
 

@@ -6,6 +6,7 @@ thousands of images.
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -105,19 +106,17 @@ def assert_one_line(result, *words):
 # Kills
 
 
-def test_twenty_kills_and_other_mishaps_end_as_the_run_that_was_never_disturbed(
-    mnist_dir,
-):
-    """SIGKILL at random moments and inside every kind of write; damage; a full disk.
+def test_kills_and_other_mishaps_end_as_the_run_that_was_never_disturbed(mnist_dir):
+    """SIGKILL at a random moment and inside every kind of write; damage; a full disk.
 
     tests/soak/kill.py compares weights, optimizer, metrics and samples bit for bit,
     and another seed's; `make soak-kill` is the same with hundreds of kills.
     """
     status, out, err = end(
-        start(TESTS / "soak" / "kill.py", "--kills", 20, "--mnist-dir", mnist_dir), 400
+        start(TESTS / "soak" / "kill.py", "--kills", 5, "--mnist-dir", mnist_dir), 400
     )
     assert status == 0, out + err
-    assert "survived 20 kills" in out
+    assert int(re.search(r"survived (\d+) kills", out).group(1)) >= 5
     for mishap in (
         *(
             "at a random moment",

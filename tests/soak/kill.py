@@ -1,6 +1,7 @@
 """Kill a short training run again and again, and compare what becomes of it.
 
 python tests/soak/kill.py --kills 300            # what `make soak-kill` runs
+python tests/soak/kill.py --kills 5              # what a test runs
 
 Each life is scripts/train.py in a process of its own, on the first 10,000 images of
 MNIST. It is forked with TensorFlow imported, so that a life costs a second.
@@ -35,11 +36,12 @@ SETTINGS = "--hidden 32 --z-dim 5 --batch-size 250 --epochs 10 --evaluate-every 
 LIFE = 1.5  # seconds, of which a random moment is one
 KILLS_A_RUN = 20
 OTHERS_EVERY = 4  # kills
-DEATHS = (
-    [(None, "at a random moment")] * 9
-    + [(site, "before {}".format(site)) for site in traps.SITES]
-    + [(site, "in the middle of {}".format(site)) for site in traps.HALVES]
-)
+MOMENT = (None, "at a random moment")
+BEFORE = [(site, "before {}".format(site)) for site in traps.SITES]
+MIDDLE = [(site, "in the middle of {}".format(site)) for site in traps.HALVES]
+DEATHS = [MOMENT] * 9 + BEFORE + MIDDLE
+FEW = [MOMENT] + MIDDLE  # of five kills: these, and one before something
+RUNS_MORE = 5  # at most, until every kind of mishap has come
 TIMING = ("seconds", "images_per_second")
 
 
@@ -73,7 +75,7 @@ class Soak:
     def __init__(self, folder, chance):
         self._folder, self._chance = folder, chance
         self._tally = collections.Counter()
-        self._deaths = endless(DEATHS, chance)
+        self._deaths = self._others_every = None
         self._others = endless([self._damage, self._fill_disk, self._signal], chance)
         self._other, self._overdue = next(self._others), 0
         self._damaged = None
@@ -85,17 +87,27 @@ class Soak:
         lives = {self._folder / n: start(self._folder / n, s) for n, s in seeds.items()}
         for path, life in lives.items():
             self._finish(path, life)
+        is_few = kills < len(DEATHS)
+        deaths = FEW + [self._chance.choice(BEFORE)] if is_few else DEATHS
+        self._deaths = endless(deaths, self._chance)
+        self._others_every = 1 if is_few else OTHERS_EVERY
+        self._missing = {"killed " + when for _, when in FEW}
+        self._missing |= {"latest checkpoint", "disk full", "stopped by"}
         self._whole, again, other = lives
         compare(self._whole, again)
         if not different(self._whole, other):
             raise Difference("another seed ends as the same bits")
-        while kills:
+        more = RUNS_MORE
+        while kills > 0 or (self._missing and more):
+            more -= kills <= 0
             self._runs += 1
             path = self._folder / "run-{}".format(self._runs)
-            kills -= self._suffer(path, min(kills, KILLS_A_RUN))
+            kills -= self._suffer(path, min(max(kills, len(FEW)), KILLS_A_RUN))
             compare(self._whole, path)
             print("run {}: {} kills to go".format(self._runs, kills), flush=True)
             shutil.rmtree(str(path))
+        if self._missing:
+            raise Difference("never came: {}".format(", ".join(sorted(self._missing))))
 
     def tell(self, seconds):
         for name, count in sorted(self._tally.items()):
@@ -126,8 +138,9 @@ class Soak:
                 self._finish(path, begin(path))
                 return killed
             expect(life, -signal.SIGKILL)
-            self._tally["killed " + name] += 1
-            self._overdue += killed % OTHERS_EVERY == OTHERS_EVERY - 1
+            self._count("killed " + name)
+            every = self._others_every
+            self._overdue += killed % every == every - 1
             if self._overdue and begin is resume and self._other(path):
                 self._other, self._overdue = next(self._others), self._overdue - 1
         self._finish(path, begin(path))
@@ -148,6 +161,10 @@ class Soak:
             traps.set_trap(site, count, traps.die, spoil)
 
         return when, begin(path, prepare=prepare).wait()
+
+    def _count(self, name):
+        self._tally[name] += 1
+        self._missing = {m for m in self._missing if not name.startswith(m)}
 
     def _paces(self):
         """Draw how many steps a call, and how many seconds between checkpoints."""
@@ -174,7 +191,7 @@ class Soak:
             damaged.unlink()
         life = resume(path, prepare=lambda: traps.set_trap("an fsync", 2, traps.die))
         expect(life, -signal.SIGKILL, "{}".format(damaged), "passing it over")
-        self._tally["latest checkpoint {}".format(how)] += 1
+        self._count("latest checkpoint {}".format(how))
         return True
 
     def _fill_disk(self, path):
@@ -191,7 +208,7 @@ class Soak:
         expect(life, 2, "error: cannot write")
         if read_index(path) != before:
             raise Difference("{}: the checkpoints before are gone".format(path))
-        self._tally["disk full"] += 1
+        self._count("disk full")
         return True
 
     def _signal(self, path):
@@ -201,7 +218,7 @@ class Soak:
         if life.wait().status == 0:
             return False
         expect(life, 128 + number)
-        self._tally["stopped by {}".format(signal.Signals(number).name)] += 1
+        self._count("stopped by {}".format(signal.Signals(number).name))
         return True
 
 
