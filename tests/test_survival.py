@@ -72,7 +72,7 @@ def cpu_seconds_of_children():
 
 
 def wait_for(path, process):
-    while not path.exists():
+    while not (path.exists() and path.stat().st_size):
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
 

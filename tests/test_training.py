@@ -87,7 +87,7 @@ def test_the_same_seed_trains_the_same_bits_and_another_seed_others(data, tmp_pa
     assert runs[0].metrics()[-1]["test_bound"] != runs[2].metrics()[-1]["test_bound"]
 
 
-@pytest.mark.parametrize("share, n_stops", [(0.0, 11), (0.48, 12)])
+@pytest.mark.parametrize("share, n_stops", [(0.0, 12), (0.48, 13)])
 def test_stopped_and_resumed_anywhere_ends_as_if_never_stopped(
     data, tmp_path, monkeypatch, share, n_stops
 ):
@@ -114,7 +114,7 @@ def test_stopped_and_resumed_anywhere_ends_as_if_never_stopped(
         except training.Interrupted as stop:
             assert stop.status == 143
             stops += 1
-    assert stops == n_stops  # of blocks of 5, 5 and 2 steps; the last one ends the run
+    assert stops == n_stops  # after each block of 5, 5 and 2 steps, the last one, too
     _assert_same_end(whole, pieces)
 
 
