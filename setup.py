@@ -9,7 +9,7 @@ today's on 3.10 and later. Python 3.8 and 3.9 have neither.
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 VERSION = re.search(
@@ -44,7 +44,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
-    packages=["cvae", "cvae.zs"],
+    packages=find_packages(include=["cvae", "cvae.*"]),
     python_requires=">=3.7,!=3.8.*,!=3.9.*,<3.14",
     install_requires=[
         "tensorflow==1.15" + OLD,

@@ -22,11 +22,14 @@ import shared
 import tensorflow.compat.v1 as tf
 from peers import layers
 
-from cvae import cli, files, inference, threads
+from cvae import cli
+from cvae.backend import threads
 from cvae.config import Config
-from cvae.inference import Model
-from cvae.mnist import Split
-from cvae.trainer import Trainer
+from cvae.data.mnist import Split
+from cvae.inference import trained
+from cvae.inference.trained import Model
+from cvae.storage import files
+from cvae.training.step import Trainer
 
 ROWS, UNITS = 5000, 800  # of the net, and the plain product: [5000, 800] x [800, 800]
 PRODUCTS = 15  # a repeat
@@ -37,9 +40,9 @@ PRODUCT = "matrix product"
 VARIANTS = {
     "as it is": [],
     "log p(x|y,z) as ZhuSuan computes it": [
-        (inference, "_log_px", lambda net: net.cond_log_prob("x"))
+        (trained, "_log_px", lambda net: net.cond_log_prob("x"))
     ],
-    "threads within each op, too": [(inference, "_ONE_THREAD_AN_OP", tf.ConfigProto())],
+    "threads within each op, too": [(trained, "_ONE_THREAD_AN_OP", tf.ConfigProto())],
     "one image at a time": [(threads, "cores", lambda: 1)],
 }
 

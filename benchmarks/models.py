@@ -19,10 +19,17 @@ from typing import Any, Dict, NamedTuple
 import shared
 from peers import driver
 
-from cvae import cli, evaluation, files, mnist, options, pipeline, stack, training
+from cvae import cli
+from cvae.backend import compat
+from cvae.cli import options
 from cvae.config import Config, preset
-from cvae.mnist import Split
-from cvae.run import RUNS
+from cvae.data import mnist
+from cvae.data.mnist import Split
+from cvae.evaluation import evaluate
+from cvae.report import pipeline
+from cvae.runs.run import RUNS
+from cvae.storage import files
+from cvae.training import loop
 
 BASE = preset("best", epochs=16.0, minutes=None, validate=True, evaluate_every=4)
 PARTICLES = 100
@@ -137,17 +144,17 @@ def config_of(variant: Variant, epochs: float) -> Config:
 def row(variant, path, dataset, arguments):
     """Train and evaluate one variant: what the JSON says of it."""
     run = pipeline.open_or_create(path, config_of(variant, arguments.epochs))
-    last = training.train(run, dataset)
-    train, held_out, name = training.splits(dataset, run.config)
+    last = loop.train(run, dataset)
+    train, held_out, name = loop.splits(dataset, run.config)
     judged = Split(*(part[: arguments.images] for part in held_out))
-    found = evaluation.evaluate_run(
+    found = evaluate.evaluate_run(
         run, dataset._replace(train=train, test=judged), PARTICLES, ais=0
     )
     return dict(
         driver.machine(),
         text=variant.text,
         settings=run.config.to_dict(),
-        tensorflow=stack.VERSION,
+        tensorflow=compat.VERSION,
         minutes=last["seconds"] / 60.0,
         bound=last[name + "_bound"],
         train_bound=last["train_bound"],

@@ -37,9 +37,13 @@ import scaling_point
 import shared
 from scaling_point import Point
 
-from cvae import cli, files, mnist, options, threads
+from cvae import cli
+from cvae.backend import threads
+from cvae.cli import options
+from cvae.data import mnist
 from cvae.errors import CvaeError
 from cvae.progress import Progress
+from cvae.storage import files
 
 SECONDS, QUICK_SECONDS = 1.2, 0.2  # of timed calls, a point and repeat
 FAST, APART = 0.7, 1.25  # share of the arithmetic's growth; growth that can be seen

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cvae import style
-from cvae.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, SMALL, VERMILLION
-from cvae.style import hexadecimal as _hex
+from cvae.plotting import style
+from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, SMALL, VERMILLION
+from cvae.plotting.style import hexadecimal as _hex
 
 LEFT, BOTTOM = 43.0, 28.0  # points, for numbers and words
 WIDE, HIGH, GAP = 71.5, 84.0, 10.0  # points, of a panel

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from peers import layers, step_flop
 
-from cvae import mnist, schedule
 from cvae.config import Config
-from cvae.mnist import Split
+from cvae.data import mnist
+from cvae.data.mnist import Split
+from cvae.training import schedule
 
 CALL_SECONDS = 0.3  # that a call lasts at most, if it is more than a step
 MIN_CALLS = 3
@@ -72,16 +73,18 @@ def measure(point, seconds):
         TensorFlow's version, the seconds an image of each call, and the peak resident
         memory in bytes, at the end and once TensorFlow was imported.
     """
-    from cvae import stack  # TensorFlow: who imports this file for `Point` stays small
-    from cvae.trainer import Trainer
-    from cvae.training import BLOCK
+    from cvae.backend import (
+        compat,  # TensorFlow: who imports this file for `Point` stays small
+    )
+    from cvae.training.loop import BLOCK
+    from cvae.training.step import Trainer
 
     imported = _peak_bytes()
     images = moved(mnist.load().train, point.images)
     with Trainer(point.config(), images) as trainer:
         times = _seconds_per_image(trainer, point, seconds, BLOCK)
     return {
-        "tensorflow": stack.VERSION,
+        "tensorflow": compat.VERSION,
         "seconds_per_image": times,
         "imported_bytes": imported,
         "peak_bytes": _peak_bytes(),

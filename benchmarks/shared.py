@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvae import options
+from cvae.cli import options
 
 
 def add_repeats(parser, default, most=1000):

@@ -24,9 +24,13 @@ from pathlib import Path
 
 import shared
 
-from cvae import cli, files, mnist, options, threads
+from cvae import cli
+from cvae.backend import threads
+from cvae.cli import options
+from cvae.data import mnist
 from cvae.errors import CvaeError
-from cvae.pretrained import HERE as PRETRAINED
+from cvae.runs.pretrained import HERE as PRETRAINED
+from cvae.storage import files
 
 TARGET = 1.5  # times the import
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
@@ -108,7 +112,7 @@ def _cpu_seconds():
 
 
 def _summary(found):
-    from cvae import stack  # TensorFlow, for its version alone
+    from cvae.backend import compat  # TensorFlow, for its version alone
 
     rows = [
         {
@@ -120,7 +124,7 @@ def _summary(found):
         for name, seconds in found.items()
     ]
     return {
-        "tensorflow": stack.VERSION,
+        "tensorflow": compat.VERSION,
         "cores": threads.cores(),
         "load": os.getloadavg()[0],
         "repeats": len(found[IMPORT]),

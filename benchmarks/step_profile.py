@@ -20,7 +20,11 @@ import shared
 import tensorflow.compat.v1 as tf
 from peers import BLOCK, ours, recipe, step_flop
 
-from cvae import cli, files, mnist, options, stack, threads
+from cvae import cli
+from cvae.backend import compat, threads
+from cvae.cli import options
+from cvae.data import mnist
+from cvae.storage import files
 
 KINDS = {
     "matrix products": (
@@ -93,7 +97,7 @@ def _profile(peer, arguments):
     step = {name: shared.spread(1e3 * t[:, 0] / BLOCK) for name, t in found.items()}
     products = milliseconds["matrix products"]["median"]
     return {
-        "tensorflow": stack.VERSION,
+        "tensorflow": compat.VERSION,
         "cores": threads.cores(),
         "load": os.getloadavg()[0],
         "batch_size": size,

@@ -25,8 +25,11 @@ import numpy as np
 import shared
 from peers import BLOCK, driver, recipe, step_flop, throughput_chart
 
-from cvae import cli, files, mnist, options
+from cvae import cli
+from cvae.cli import options
+from cvae.data import mnist
 from cvae.errors import CvaeError
+from cvae.storage import files
 
 TURN = 1.5  # seconds
 IMAGES = 60000  # of MNIST: no batch is larger

@@ -11,12 +11,13 @@ Three trainings, one after the other, as each needs the machine alone:
   ReLU, batches of 128, Adam at 1e-3 throughout; on the same TensorFlow;
 - PyTorch, compiled, with the tutorial's recipe.
 
-The same code evaluates all three, `cvae.inference.Model`: the 10,000 test images with
-their fixed bits, one sample of z each, from the same random numbers; ours with its
-averaged weights, as the package does. Seconds are those of training alone: loading,
-compiling and the first 16 steps do not count ("before" has them), nor do evaluations.
-They come every second, later whenever training has lasted a twentieth longer; so a time
-to a bound, that of the first evaluation there, is late by no more than that.
+The same code evaluates all three, `cvae.inference.trained.Model`: the 10,000 test
+images with their fixed bits, one sample of z each, from the same random numbers; ours
+with its averaged weights, as the package does. Seconds are those of training alone:
+loading, compiling and the first 16 steps do not count ("before" has them), nor do
+evaluations. They come every second, later whenever training has lasted a twentieth
+longer; so a time to a bound, that of the first evaluation there, is late by no more
+than that.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -32,9 +33,13 @@ import numpy as np
 import shared
 from peers import BLOCK, bound_chart, driver, recipe
 
-from cvae import cli, config, files, mnist, options, schedule
+from cvae import cli, config
+from cvae.cli import options
+from cvae.data import mnist
 from cvae.errors import shown
-from cvae.inference import Model
+from cvae.inference.trained import Model
+from cvae.storage import files
+from cvae.training import schedule
 
 LEVELS = (-100.0, -95.0, -92.0, -90.0)  # nats
 EVERY, GROWTH = 1.0, 0.05  # seconds of training between evaluations; or this share

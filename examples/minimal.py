@@ -28,7 +28,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # for fewer notes of TensorF
 
 import tensorflow.compat.v1 as tf
 
-from cvae import cli, mnist, options, stack, zs
+from cvae import cli, zs
+from cvae.backend import compat
+from cvae.cli import options
+from cvae.data import mnist
 
 K, D, PIXELS = 10, 40, 784
 HIDDEN = 500  # units of each hidden layer
@@ -82,7 +85,7 @@ def train(training, test, epochs):
 
     `training` and `test` have `images`, uint8 `[n, PIXELS]`, and `labels`, `[n]`.
     """
-    with stack.new_graph(), tf.Session() as session:
+    with compat.new_graph(), tf.Session() as session:
         tf.set_random_seed(SEED)
         random = np.random.RandomState(SEED)
         images = tf.placeholder(tf.uint8, [None, PIXELS])  # intensities, 0 to 255

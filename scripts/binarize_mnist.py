@@ -12,9 +12,9 @@ import hashlib
 
 import numpy as np
 
-from cvae import mnist, options
-from cvae.arrays import write_arrays
-from cvae.cli import Parser, run_main
+from cvae.cli import Parser, options, run_main
+from cvae.data import mnist
+from cvae.storage.npz import write_arrays
 
 
 def main():

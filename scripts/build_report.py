@@ -8,8 +8,12 @@ The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from cvae import cli, files, mnist, options, report
-from cvae.pretrained import find_or_unpack
+from cvae import cli
+from cvae.cli import options
+from cvae.data import mnist
+from cvae.report import document
+from cvae.runs.pretrained import find_or_unpack
+from cvae.storage import files
 
 
 def main():
@@ -23,10 +27,10 @@ def main():
         files.check_place(arguments.output)
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    paths = report.build(run, arguments.output or run.path, dataset)
+    paths = document.build(run, arguments.output or run.path, dataset)
     for path in paths:
         print(path)
-    print("{} pages".format(report.page_count(paths[-1].read_bytes())))
+    print("{} pages".format(document.page_count(paths[-1].read_bytes())))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import _env  # noqa: F401
 
 import numpy as np
 
-from cvae import mnist, options
-from cvae.cli import Parser, run_main
+from cvae.cli import Parser, options, run_main
+from cvae.data import mnist
 
 
 def main():

@@ -8,8 +8,11 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 import numpy as np
 
-from cvae import cli, mnist, options, pictures
-from cvae.pretrained import find_or_unpack
+from cvae import cli
+from cvae.cli import options
+from cvae.data import mnist
+from cvae.report import figures
+from cvae.runs.pretrained import find_or_unpack
 
 
 def main():
@@ -17,10 +20,10 @@ def main():
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    names = arguments.names or list(pictures.NAMES)
+    names = arguments.names or list(figures.NAMES)
     suffixes = ["." + arguments.format] if arguments.format else [".png", ".svg"]
     folder = arguments.output or run.figures_dir
-    facts = pictures.draw(run, dataset, folder, names, suffixes)
+    facts = figures.draw(run, dataset, folder, names, suffixes)
     for name in facts:
         for suffix in suffixes:
             print(folder / (name + suffix))
@@ -33,9 +36,9 @@ def _parser():
     parser.add_argument(
         "names",
         nargs="*",
-        type=options.choice(pictures.NAMES),
+        type=options.choice(figures.NAMES),
         metavar="NAME",
-        help="what to draw: {}; left out, all".format(", ".join(pictures.NAMES)),
+        help="what to draw: {}; left out, all".format(", ".join(figures.NAMES)),
     )
     options.add_run(parser)
     options.add_mnist_dir(parser)

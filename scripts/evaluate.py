@@ -10,8 +10,11 @@ implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from cvae import cli, mnist, options, tables
-from cvae.pretrained import find_or_unpack
+from cvae import cli
+from cvae.cli import options
+from cvae.data import mnist
+from cvae.evaluation import tables
+from cvae.runs.pretrained import find_or_unpack
 
 
 def main():
@@ -36,9 +39,9 @@ def main():
     arguments = parser.parse_args()
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    from cvae import evaluation  # TensorFlow, once everything else is right
+    from cvae.evaluation import evaluate  # TensorFlow, once everything else is right
 
-    results = evaluation.evaluate_run(run, dataset, arguments.particles, arguments.ais)
+    results = evaluate.evaluate_run(run, dataset, arguments.particles, arguments.ais)
     print(tables.evaluation_table(results))
 
 

@@ -5,8 +5,10 @@ python scripts/export_pretrained.py --run runs/report-best
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from cvae import cli, options, pretrained
-from cvae.run import find
+from cvae import cli
+from cvae.cli import options
+from cvae.runs import pretrained
+from cvae.runs.run import find
 
 
 def main():

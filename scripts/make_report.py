@@ -6,8 +6,10 @@ python scripts/make_report.py --preset quick --output report-quick
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from cvae import cli, files, options
+from cvae import cli
+from cvae.cli import options
 from cvae.config import PRESETS
+from cvae.storage import files
 
 
 def main():
@@ -25,7 +27,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.output:
         files.check_place(arguments.output)
-    from cvae import pipeline  # TensorFlow, once the command line is right
+    from cvae.report import pipeline  # TensorFlow, once the command line is right
 
     return pipeline.make_report(arguments.preset, arguments.output, arguments.mnist_dir)
 

@@ -7,18 +7,19 @@ python scripts/sample.py --classes 3,7 --binary --seed 1 --output two.png
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-from cvae import cli, options
-from cvae.pretrained import find_or_unpack
+from cvae import cli
+from cvae.cli import options
+from cvae.runs.pretrained import find_or_unpack
 
 
 def main():
     """Parse the command line, generate, and name the files written."""
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
-    from cvae import sampling  # TensorFlow, once everything else is right
+    from cvae.inference import generate  # TensorFlow, once everything else is right
 
-    style = sampling.Style(arguments.binary, arguments.same_style, arguments.seed)
-    for path in sampling.write_samples(
+    style = generate.Style(arguments.binary, arguments.same_style, arguments.seed)
+    for path in generate.write_samples(
         run, arguments.output, arguments.classes, arguments.per_class, style
     ):
         print(path)

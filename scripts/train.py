@@ -16,10 +16,12 @@ import contextlib
 import importlib
 import threading
 
-from cvae import cli, download, mnist, options
+from cvae import cli
+from cvae.cli import options
 from cvae.config import preset
+from cvae.data import download, mnist
 from cvae.errors import CvaeError
-from cvae.run import Run, find
+from cvae.runs.run import Run, find
 
 
 def main():
@@ -45,19 +47,19 @@ def main():
     dataset = mnist.load(config.dataset, arguments.mnist_dir)
     mnist.check_fits(dataset, config.n_classes, config.x_dim)
     importer.join()
-    from cvae import training  # what fails here leaves no empty run
+    from cvae.training import loop  # what fails here leaves no empty run
 
     if run is None and arguments.run:
         run = Run.create(arguments.run, config)
     elif run is None:
         run = Run.create_by_date(config)
-    return training.train_and_tell(run, dataset)
+    return loop.train_and_tell(run, dataset)
 
 
 def _import_training():
     """Import TensorFlow, which takes a second, while the images are read."""
     with contextlib.suppress(Exception):  # what fails here, fails in `main` again
-        importlib.import_module("cvae.training")
+        importlib.import_module("cvae.training.loop")
 
 
 def _run_to_resume(arguments):

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 from matplotlib.image import imread
 
-from cvae import charts, figures, plots, style
+from cvae.plotting import grids, lines, panels, style
 
 NOTE = (
     "Not the full MNIST: 4,000 training and 1,000 held-out test images, so results "
@@ -143,22 +143,22 @@ def ranked(rows=2):
     right = images(rows, 3, 49, 1)
     right[-1, 2] = np.nan
     nothing = np.full((rows, 1), np.nan)
-    left = figures.Block("drawn", images(rows, 1, 49), nothing, style.BLUE)
-    return [left, figures.Block("nearest", right, numbers)]
+    left = grids.Block("drawn", images(rows, 1, 49), nothing, style.BLUE)
+    return [left, grids.Block("nearest", right, numbers)]
 
 
 # One figure of each kind, as functions of (path, note).
 EVERY = {
-    "samples": lambda path, note: figures.sample_grid(
+    "samples": lambda path, note: grids.sample_grid(
         path, images(2, 3, 49), [4, 7], note
     ),
-    "reconstructions": lambda path, note: figures.reconstruction_grid(
+    "reconstructions": lambda path, note: grids.reconstruction_grid(
         path, images(2, 3, 49), images(2, 3, 49, 1), [4, 7], note
     ),
-    "transfer": lambda path, note: figures.transfer_grid(
+    "transfer": lambda path, note: grids.transfer_grid(
         path, images(1, 2, 49)[0], images(2, 3, 49, 1), [4, 7], [4, 5, 7], note
     ),
-    "interpolations": lambda path, note: figures.interpolation_grid(
+    "interpolations": lambda path, note: grids.interpolation_grid(
         path,
         images(3, 2, 49),
         images(3, 8, 49, 1),
@@ -166,19 +166,19 @@ EVERY = {
         [("within a class", 1), ("across classes", 2)],
         note,
     ),
-    "extremes": lambda path, note: figures.ranked_grid(path, ranked(), [4, 7], 0, note),
-    "mistakes": lambda path, note: figures.captioned_grid(
+    "extremes": lambda path, note: grids.ranked_grid(path, ranked(), [4, 7], 0, note),
+    "mistakes": lambda path, note: grids.captioned_grid(
         path, images(1, 7, 49)[0], ["4 -> {}".format(n) for n in range(7)], note
     ),
-    "curves": lambda path, note: plots.curves(path, metrics(), note),
-    "latent_kl": lambda path, note: plots.latent_kl(
+    "curves": lambda path, note: lines.curves(path, metrics(), note),
+    "latent_kl": lambda path, note: lines.latent_kl(
         path, [2.0, 0.001, 3.0], [0.9, 0.0001, 0.8], 0.01, note
     ),
-    "growth": lambda path, note: plots.growth(
+    "growth": lambda path, note: lines.growth(
         path, LEVELS, estimate(-84.4), None, note
     ),
-    "confusion": lambda path, note: charts.confusion(path, COUNTS, note),
-    "latent_space": lambda path, note: charts.latent_space(
+    "confusion": lambda path, note: panels.confusion(path, COUNTS, note),
+    "latent_space": lambda path, note: panels.latent_space(
         path, *cloud(), [0.077, 0.075], PROBE, note
     ),
 }

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import tiny
 
-from cvae import ais, cli, evaluation, partial
-from cvae.run import Run
+from cvae import cli
+from cvae.evaluation import ais, evaluate, partial
+from cvae.runs.run import Run
 
 N_IMAGES = 35
 SHORT_AIS = {"TEMPERATURES": 20, "TUNING_TEMPERATURES": 5}
@@ -29,7 +30,7 @@ def main():
         setattr(ais, name, value)
     _strike(int(number), int(count))
     data = dataset(Path(mnist_dir))
-    evaluation.evaluate_run(Run(path), data, int(particles), int(n_ais))
+    evaluate.evaluate_run(Run(path), data, int(particles), int(n_ais))
 
 
 def _strike(number, count):

@@ -10,8 +10,8 @@ from scipy import linalg, stats
 from scipy.special import logsumexp
 
 from cvae import zs
+from cvae.backend.draws import StatelessNormal
 from cvae.config import Config
-from cvae.draws import StatelessNormal
 
 
 def all_images(n_pixels):

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import tiny
 
-from cvae import mnist, training
 from cvae.config import preset
-from cvae.inference import Model
-from cvae.run import Run
+from cvae.data import mnist
+from cvae.inference.trained import Model
+from cvae.runs.run import Run
+from cvae.training import loop
 
 EPOCHS, STEPS = 4, 16  # epochs of so few steps that a test need not wait for them
 N_IMAGES, PARTICLES = 4, (1000, 1000, 10000)  # the first ones take what is kept
@@ -40,8 +41,8 @@ def train(peaks, path, mnist_dir):
         peaks.append(peak())
 
     Run.append_metrics = measured
-    training._Loop._epoch_end = lambda _, step: (step // STEPS + 1) * STEPS
-    training.train(Run.create(path, config), dataset)
+    loop._Loop._epoch_end = lambda _, step: (step // STEPS + 1) * STEPS
+    loop.train(Run.create(path, config), dataset)
     peaks.append(peak())  # of the last checkpoint
 
 

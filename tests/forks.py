@@ -141,17 +141,6 @@ def _import_all():
     """Import what any script may need, and make no session: threads do not fork."""
     import tensorflow.compat.v1  # noqa: F401
 
-    from cvae import (  # noqa: F401
-        evaluation,
-        pictures,
-        pipeline,
-        pretrained,
-        report,
-        sampling,
-        tables,
-        training,
-    )
-
 
 def _poll(pid, running):
     """[status, CPU seconds] of a process, None for each while it runs."""

@@ -9,8 +9,10 @@ from pathlib import Path
 import tiny
 from on_other_stack import stop_in_the_middle
 
-from cvae import evaluation, mnist, training
-from cvae.run import Run
+from cvae.data import mnist
+from cvae.evaluation import evaluate
+from cvae.runs.run import Run
+from cvae.training import loop
 
 
 def main():
@@ -18,13 +20,13 @@ def main():
     dataset = tiny.dataset(mnist.load("mnist", Path(sys.argv[1])))
     path = Path(sys.argv[2])
     if path.exists():
-        training.train(Run(path), dataset)
-        evaluation.evaluate_run(Run(path), dataset, particles=10, ais=0)
+        loop.train(Run(path), dataset)
+        evaluate.evaluate_run(Run(path), dataset, particles=10, ais=0)
         return
     stop_in_the_middle()
     try:
-        training.train(Run.create(path, tiny.CONFIG), dataset)
-    except training.Interrupted:
+        loop.train(Run.create(path, tiny.CONFIG), dataset)
+    except loop.Interrupted:
         return
     raise AssertionError("the training was to be stopped")
 

@@ -15,9 +15,13 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import arrays, draws, mnist, model, schedule, stack, zs
-from cvae.inference import Model
-from cvae.trainer import Trainer
+from cvae import model, zs
+from cvae.backend import compat, draws
+from cvae.data import mnist
+from cvae.inference.trained import Model
+from cvae.storage import npz
+from cvae.training import schedule
+from cvae.training.step import Trainer
 
 RECORD = Path(__file__).resolve().parent / "zhusuan-0.4.0.npz"
 STEPS, PARTICLES, N_IMAGES = 200, 50, 10
@@ -76,7 +80,7 @@ def record(whole):
     for net, config in CONFIGS.items():
         for name, array in measure(config, images(whole)).items():
             found[f"{net}/{name}"] = array
-    arrays.write_arrays(RECORD, found)
+    npz.write_arrays(RECORD, found)
 
 
 def _checksum(weights):
@@ -92,14 +96,14 @@ def _vector(weights):
 
 def _bound_and_gradient(config, weights, bits, labels):
     """The bound of each image, from one draw of z, and the gradient of its mean."""
-    with stack.new_graph(), tf.Session() as session:
+    with compat.new_graph(), tf.Session() as session:
         x, y = tf.cast(bits, tf.float32), tf.one_hot(labels, config.n_classes)
         nets, key = model.build_networks(config), draws.key(5, 0, "posterior")
         bound = model.lower_bound(nets, x, y, key, config)
         cost = tf.reduce_mean(bound.sgvb())
         variables = {v.op.name: v for v in tf.trainable_variables()}
         slopes = dict(zip(variables, tf.gradients(cost, list(variables.values()))))
-        stack.load(session, variables, weights)
+        compat.load(session, variables, weights)
         bound, slopes = session.run([bound.tensor, slopes])
     return bound, _vector(slopes)
 

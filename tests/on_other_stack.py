@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import tiny
 
-from cvae import mnist, pretrained, training
-from cvae.inference import Model
-from cvae.run import Run
-from cvae.trainer import Trainer
+from cvae.data import mnist
+from cvae.inference.trained import Model
+from cvae.runs import pretrained
+from cvae.runs.run import Run
+from cvae.training import loop
+from cvae.training.step import Trainer
 
 CONFIGS = {"dense": tiny.CONFIG, "conv": tiny.CONV}
 N_IMAGES, PARTICLES = 100, 50
@@ -49,14 +51,14 @@ def main():
     dataset, found = tiny.dataset(whole), {}
     for name, config in CONFIGS.items():
         run = Run.create(folder / name, config)
-        training.train(run, dataset)
+        loop.train(run, dataset)
         found[name] = likelihoods(run, dataset)
     found["pretrained"] = likelihoods(Run(pretrained.HERE), whole)
     np.savez(str(folder / "found.npz"), **found)
     stop_in_the_middle()
     try:
-        training.train(Run.create(folder / "stopped", tiny.CONFIG), dataset)
-    except training.Interrupted:
+        loop.train(Run.create(folder / "stopped", tiny.CONFIG), dataset)
+    except loop.Interrupted:
         return
     raise AssertionError("the training was to be stopped")
 

@@ -17,12 +17,12 @@ from typing import Any, Callable, List, NamedTuple
 
 import numpy as np
 
-from cvae import mnist
-from cvae.arrays import read_arrays
 from cvae.config import Config
+from cvae.data import mnist
 from cvae.errors import CvaeError
-from cvae.partial import Partial
-from cvae.run import AVERAGE, Checkpoint, Run, _read_checkpoint
+from cvae.evaluation.partial import Partial
+from cvae.runs.run import AVERAGE, Checkpoint, Run, _read_checkpoint
+from cvae.storage.npz import read_arrays
 
 SECONDS = 2.0  # of a processor that one input may take
 

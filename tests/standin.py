@@ -6,11 +6,13 @@ import re
 
 import pypdf
 
-from cvae import files, mnist, report
 from cvae.config import Config
+from cvae.data import mnist
+from cvae.report import document
+from cvae.storage import files
 
 NOTE = mnist.MNIST_5K_NOTE
-SOURCES = [path.read_text("utf-8") for path in report.SOURCE.parent.glob("*.typ")]
+SOURCES = [path.read_text("utf-8") for path in document.SOURCE.parent.glob("*.typ")]
 
 
 def estimate(mean, stderr, **more):
@@ -146,7 +148,7 @@ def results(config=None, note="", facts=FACTS, **changes):
         "settings": settings,
         "evaluation": evaluation(note=note, **changes),
         "pictures": facts,
-        "published": files.read_json(report.PUBLISHED),
+        "published": files.read_json(document.PUBLISHED),
         "averaging": {"young": 1024, "every": 16},
         "muon": {"sides": [16, 128], "step": 0.2},
         "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0, "close": 4.0},
@@ -203,7 +205,7 @@ BLANK = (
 
 def typeset(folder, results):
     files.write_json(folder / "results.json", results)
-    return report.typeset(folder)
+    return document.typeset(folder)
 
 
 def reader(pdf):

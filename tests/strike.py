@@ -38,7 +38,7 @@ def main():
 def _cut_data(mnist_dir, *sizes):
     import tiny
 
-    from cvae import mnist
+    from cvae.data import mnist
 
     mnist.load = lambda *unused: tiny.dataset(tiny.whole(mnist_dir), *sizes)
 

@@ -9,10 +9,12 @@ import tiny
 from exact import LinearGaussian, all_images, quadrature
 from scipy import special, stats
 
-from cvae import ais, draws, forms
-from cvae.ais import Annealer
+from cvae.backend import draws
 from cvae.config import Config
 from cvae.errors import CvaeError
+from cvae.evaluation import ais
+from cvae.evaluation.ais import Annealer
+from cvae.storage import schema
 
 PLANE = Config(n_classes=2, x_dim=8, z_dim=2, hidden=(6,), seed=3)
 CHAINS, BATCH = 4, 200
@@ -303,7 +305,7 @@ def test_the_summary_holds_means_errors_and_paired_differences():
         np.array([-5.0, -6.0, -7.0]), np.array([-4.0, -5.5, -6.5]), np.full(3, -5.25)
     )
     found = ais.summary(0.7, forward, importance, simulated)
-    forms.check(found, forms.EVALUATION["ais?"], "ais")
+    schema.check(found, schema.EVALUATION["ais?"], "ais")
     assert found["images"] == 2 and found["simulated"]["images"] == 3
     assert (found["chains"], found["temperatures"]) == (CHAINS, 30)
     assert found["leapfrog_steps"] == ais.LEAPFROG_STEPS

@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from cvae.arrays import read_arrays
 from cvae.errors import CvaeError
+from cvae.storage.npz import read_arrays
 
 ARRAYS = {
     "a/kernel": np.arange(6, dtype=np.float32).reshape(2, 3),

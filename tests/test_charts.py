@@ -15,7 +15,7 @@ from drawings import (
     words,
 )
 
-from cvae import charts, style
+from cvae.plotting import panels, style
 
 
 def table(path, n):
@@ -34,20 +34,20 @@ def table(path, n):
 
 
 def test_counts_stand_at_their_true_and_predicted_class_and_zeros_are_blank(tmp_path):
-    charts.confusion(tmp_path / "c.svg", COUNTS)
+    panels.confusion(tmp_path / "c.svg", COUNTS)
     np.testing.assert_array_equal(table(tmp_path / "c.svg", 3), COUNTS)
     assert {"true", "predicted"} <= set(words(tmp_path / "c.svg"))
     assert "0" not in words(tmp_path / "c.svg")[:6]  # the cells come first
 
 
 def test_the_errors_of_a_class_are_a_share_of_its_images(tmp_path):
-    charts.confusion(tmp_path / "c.svg", COUNTS)
+    panels.confusion(tmp_path / "c.svg", COUNTS)
     told = words(tmp_path / "c.svg")
     assert [t for t in told if "%" in t] == ["3.0 %", "1.0 %", "12.2 %"]
 
 
 def test_errors_are_shaded_by_their_number_and_the_diagonal_is_white(tmp_path):
-    charts.confusion(tmp_path / "c.svg", COUNTS)
+    panels.confusion(tmp_path / "c.svg", COUNTS)
     for errors in (12, 3, 1):
         ink = style.tint(style.VERMILLION, errors / 12)
         assert len(shapes(tmp_path / "c.svg", "use", ink)) == 1
@@ -57,12 +57,12 @@ def test_errors_are_shaded_by_their_number_and_the_diagonal_is_white(tmp_path):
 @pytest.mark.parametrize("n", [1, 2, 10, 30])
 def test_a_matrix_of_any_size_is_not_cut_off(tmp_path, n):
     counts = 12345 * np.eye(n, dtype=int) + 1
-    charts.confusion(tmp_path / "c.png", counts)
+    panels.confusion(tmp_path / "c.png", counts)
     assert_nothing_cut_off(tmp_path / "c.png")
 
 
 def test_a_class_without_images_has_no_share_of_errors(tmp_path):
-    charts.confusion(tmp_path / "c.svg", [[5, 1], [0, 0]])
+    panels.confusion(tmp_path / "c.svg", [[5, 1], [0, 0]])
     assert [t for t in words(tmp_path / "c.svg") if "%" in t] == ["16.7 %"]
 
 
@@ -81,7 +81,7 @@ def markers(path):
 
 def test_every_panel_has_the_points_of_its_class_to_one_scale(tmp_path):
     points, labels = cloud(30, 3)
-    charts.latent_space(tmp_path / "s.svg", points, labels, [0.2, 0.1], PROBE)
+    panels.latent_space(tmp_path / "s.svg", points, labels, [0.2, 0.1], PROBE)
     found = markers(tmp_path / "s.svg")
     assert len(found) == 30
     for c in range(3):
@@ -93,21 +93,21 @@ def test_every_panel_has_the_points_of_its_class_to_one_scale(tmp_path):
 
 
 def test_no_more_than_the_first_images_of_a_class_are_points(tmp_path):
-    points, labels = cloud(3 * charts.SHOWN, 1)
-    charts.latent_space(tmp_path / "s.svg", points, labels, [0.2, 0.1], PROBE)
-    assert len(markers(tmp_path / "s.svg")) == charts.SHOWN
+    points, labels = cloud(3 * panels.SHOWN, 1)
+    panels.latent_space(tmp_path / "s.svg", points, labels, [0.2, 0.1], PROBE)
+    assert len(markers(tmp_path / "s.svg")) == panels.SHOWN
 
 
 def test_the_ellipse_is_two_standard_deviations_of_all_points():
     points = np.random.RandomState(0).standard_normal((5000, 2)) @ [[3, 1], [0, 0.5]]
-    path = charts._ellipse(points) - points.mean(0)
+    path = panels._ellipse(points) - points.mean(0)
     precision = np.linalg.inv(np.cov(points.T, bias=True))
     squares = np.einsum("ni,ij,nj->n", path, precision, path)
     np.testing.assert_allclose(squares, 4.0)
 
 
 def test_components_and_the_classifier_are_told(tmp_path):
-    charts.latent_space(tmp_path / "s.svg", *cloud(), [0.07749, 0.0745], PROBE)
+    panels.latent_space(tmp_path / "s.svg", *cloud(), [0.07749, 0.0745], PROBE)
     told = words(tmp_path / "s.svg")
     for text in (
         *("1st component, 7.7 % of the variance", "2nd, 7.5 %"),
@@ -120,7 +120,7 @@ def test_components_and_the_classifier_are_told(tmp_path):
 def test_panels_of_any_number_of_classes_leave_room_for_the_words(tmp_path, n_classes):
     for name in ("s.png", "s.svg"):
         path = tmp_path / name
-        charts.latent_space(path, *cloud(90, n_classes), [0.2, 0.1], PROBE)
+        panels.latent_space(path, *cloud(90, n_classes), [0.2, 0.1], PROBE)
     assert_nothing_cut_off(tmp_path / "s.png")
     at = {(round(x), round(y)) for _, x, y in texts(tmp_path / "s.svg")}
     assert len(at) == n_classes + 7
@@ -128,5 +128,5 @@ def test_panels_of_any_number_of_classes_leave_room_for_the_words(tmp_path, n_cl
 
 def test_a_single_point_is_drawn(tmp_path):
     path = tmp_path / "s.svg"
-    charts.latent_space(path, np.zeros((1, 2)), np.array([3]), [0.0, 0.0], PROBE)
+    panels.latent_space(path, np.zeros((1, 2)), np.array([3]), [0.0, 0.0], PROBE)
     assert "3" in words(path)

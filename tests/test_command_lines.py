@@ -14,20 +14,15 @@ import forks
 import pytest
 import readers
 
-from cvae import (
-    evaluation,
-    mnist,
-    pictures,
-    pipeline,
-    pretrained,
-    report,
-    sampling,
-    tables,
-    training,
-)
 from cvae.config import Config
-from cvae.mnist import Dataset, Split, Verified
-from cvae.run import Run
+from cvae.data import mnist
+from cvae.data.mnist import Dataset, Split, Verified
+from cvae.evaluation import evaluate, tables
+from cvae.inference import generate
+from cvae.report import document, figures, pipeline
+from cvae.runs import pretrained
+from cvae.runs.run import Run
+from cvae.training import loop
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*.py"))
@@ -118,14 +113,14 @@ def calls(monkeypatch):
     stub(mnist, "load", Dataset("mnist", split, split, ""))
     stub(mnist, "fetch", [Verified(ROOT / "setup.py", b"")])
     stub(mnist, "parse", Dataset("mnist", split, split, ""))
-    stub(training, "train_and_tell", 0)
-    stub(sampling, "write_samples", [])
-    stub(evaluation, "evaluate_run", {})
+    stub(loop, "train_and_tell", 0)
+    stub(generate, "write_samples", [])
+    stub(evaluate, "evaluate_run", {})
     stub(tables, "evaluation_table", "")
-    stub(pictures, "draw", {})
+    stub(figures, "draw", {})
     stub(pretrained, "export", None)
-    stub(report, "build", [Path("file")])
-    stub(report, "page_count", 4)
+    stub(document, "build", [Path("file")])
+    stub(document, "page_count", 4)
     stub(pipeline, "make_report", 0)
     return said
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
-from cvae import cli, options
+from cvae import cli
 from cvae import config as config_room
+from cvae.cli import options
 from cvae.config import PRESETS, Config, preset
 from cvae.errors import CvaeError
 

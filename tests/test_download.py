@@ -21,8 +21,8 @@ import pytest
 from conftest import ROOT
 from tiny_mirrors import LIMITS, PACKED, TINY, assert_all_there, one_line
 
-from cvae import mnist
-from cvae.download import IMPORTING
+from cvae.data import mnist
+from cvae.data.download import IMPORTING
 from cvae.errors import CvaeError
 
 IMPATIENT = LIMITS._replace(silence=1, grace=2, min_rate=1e6)
@@ -58,7 +58,7 @@ PASSING = ("500", "503", "reset", "reset_at_once", "short", "gibberish")
 
 FETCH = """
 import json, sys
-from cvae import mnist
+from cvae.data import mnist
 destination, mirrors, files, limits = json.loads(sys.argv[1])
 files = [mnist.IdxFile(*file) for file in files]
 mnist.download(destination, mirrors, files, mnist.Limits(*limits))
@@ -193,7 +193,7 @@ def test_destination_without_permission_is_one_line(server, tmp_path, monkeypatc
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("cvae.files.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("cvae.storage.files.tempfile.mkstemp", refuse)
     with pytest.raises(CvaeError, match="Permission denied") as error:
         mnist.download(tmp_path / "mnist", [server.mirror("good")], TINY, LIMITS)
     assert str(tmp_path / "mnist") in one_line(error)
@@ -207,7 +207,7 @@ def test_destination_below_a_file_is_one_line(server, tmp_path):
     assert (tmp_path / "file").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("moment", ["cvae.download.Path.write_bytes", "os.fsync"])
+@pytest.mark.parametrize("moment", ["cvae.data.download.Path.write_bytes", "os.fsync"])
 def test_interrupt_while_writing_leaves_nothing(server, tmp_path, monkeypatch, moment):
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from scipy import stats
 
-from cvae import draws
+from cvae.backend import draws
 
 
 def _run(build):

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import tiny
 
-from cvae import files, options, run, training
-from cvae.cli import STOP_SIGNALS
+from cvae.cli import STOP_SIGNALS, options
 from cvae.errors import CvaeError
-from cvae.partial import Partial
-from cvae.run import Run
-from cvae.trainer import Trainer
+from cvae.evaluation.partial import Partial
+from cvae.runs import run
+from cvae.runs.run import Run
+from cvae.storage import files
+from cvae.training import loop
+from cvae.training.step import Trainer
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,7 @@ def test_a_wall_clock_that_jumps_changes_nothing(mnist, runs, monkeypatch):
         return real() - 3600.0 * (len(readings) > 1)
 
     monkeypatch.setattr(time, "time", jumping)
-    last = training.train(Run.create(runs / "a", tiny.CONFIG), tiny.dataset(mnist))
+    last = loop.train(Run.create(runs / "a", tiny.CONFIG), tiny.dataset(mnist))
     rows = Run(runs / "a").metrics()
     assert 0.0 <= rows[0]["seconds"] <= rows[-1]["seconds"] < 60.0
     assert last["epoch"] == tiny.CONFIG.epochs and Run(runs / "a").has_checkpoint()
@@ -60,7 +62,7 @@ def test_a_clock_too_coarse_for_a_block_of_steps_keeps_the_plan(
 ):
     monkeypatch.setattr(time, "monotonic", lambda: 5.0)
     budget = dataclasses.replace(tiny.CONFIG, minutes=1.0)
-    last = training.train(Run.create(runs / "a", budget), tiny.dataset(mnist))
+    last = loop.train(Run.create(runs / "a", budget), tiny.dataset(mnist))
     assert last["epoch"] == budget.epochs
 
 
@@ -72,7 +74,7 @@ def test_without_locks_a_run_is_trained_with_one_warning(
 ):
     monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK))
     made = Run.create(runs / "a", tiny.CONFIG)
-    training.train(made, tiny.dataset(mnist))
+    loop.train(made, tiny.dataset(mnist))
     said = capsys.readouterr().err
     assert said.count("warning: ") == 1 and "cannot be locked" in said
     assert made.has_checkpoint()
@@ -142,7 +144,7 @@ def test_a_file_of_ones_own_among_the_checkpoints_is_left_alone(mnist, runs):
     left_by_a_kill = {".index.json.x7.json", ".step-000000001.npz.x7.npz"}
     for name in own | left_by_a_kill:
         (folder / name).write_text("mine")
-    training.train(made, tiny.dataset(mnist))
+    loop.train(made, tiny.dataset(mnist))
     found = {path.name for path in folder.iterdir()}
     assert own < found and not found & left_by_a_kill
 
@@ -167,8 +169,8 @@ def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch):
 
     monkeypatch.setattr(Trainer, "steps", struck)
     made = Run.create(runs / "a", tiny.CONFIG)
-    with pytest.raises(training.Interrupted) as stop:
-        training.train(made, tiny.dataset(mnist))
+    with pytest.raises(loop.Interrupted) as stop:
+        loop.train(made, tiny.dataset(mnist))
     assert stop.value.status == 130
     assert made.load_checkpoint().state["step"] == last
 
@@ -183,8 +185,8 @@ def test_a_closed_terminal_stops_a_training_as_sigterm_does(mnist, runs, monkeyp
 
     monkeypatch.setattr(Trainer, "steps", struck)
     made = Run.create(runs / "a", tiny.CONFIG)
-    with pytest.raises(training.Interrupted) as stop:
-        training.train(made, tiny.dataset(mnist))
+    with pytest.raises(loop.Interrupted) as stop:
+        loop.train(made, tiny.dataset(mnist))
     assert stop.value.status == 129 and made.has_checkpoint()
 
 
@@ -194,7 +196,7 @@ def test_a_save_that_fails_does_not_replace_the_interrupt(
     def full(path, arrays):
         raise CvaeError("cannot write it: no space left on device")
 
-    monkeypatch.setattr("cvae.partial.write_arrays", full)
+    monkeypatch.setattr("cvae.evaluation.partial.write_arrays", full)
     begun = Partial(tmp_path / "partial.npz", {}, {"rows": (2, 1)}, "cvae.zs")
     with pytest.raises(KeyboardInterrupt):
         with begun.kept():

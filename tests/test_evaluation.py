@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import tiny
 
-from cvae import ais, evaluation, partial, pipeline, tables
-from cvae import mnist as mnist_room
 from cvae.config import Config
+from cvae.data import mnist as mnist_room
 from cvae.errors import CvaeError
-from cvae.importance import decisive_particles
-from cvae.inference import Model
-from cvae.run import AVERAGE, Checkpoint, Run
+from cvae.evaluation import ais, evaluate, partial, tables
+from cvae.inference.importance import decisive_particles
+from cvae.inference.trained import Model
+from cvae.report import pipeline
+from cvae.runs.run import AVERAGE, Checkpoint, Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
 PARTICLES = 130
@@ -51,7 +52,7 @@ def short_ais():
 def evaluated(data, tmp_path_factory, short_ais):
     """A run that was evaluated without interruption, and what came of it."""
     run = new_run(tmp_path_factory.mktemp("whole"))
-    return run, evaluation.evaluate_run(run, data, PARTICLES, N_AIS)
+    return run, evaluate.evaluate_run(run, data, PARTICLES, N_AIS)
 
 
 def test_what_is_returned_is_what_is_written(evaluated):
@@ -138,7 +139,7 @@ def test_killed_and_called_again_it_ends_with_the_bits_of_the_undisturbed_one(
         return estimates(self, images, particles)
 
     monkeypatch.setattr(Model, "estimates", spy)
-    evaluation.evaluate_run(run, data, PARTICLES, N_AIS)
+    evaluate.evaluate_run(run, data, PARTICLES, N_AIS)
     first = min(10 * count, evaluate_tiny.N_IMAGES)
     assert asked[0] == list(range(first, evaluate_tiny.N_IMAGES))
     assert not run.partial_path.exists()
@@ -157,14 +158,14 @@ def interrupted(run, data, monkeypatch, particles=20):
     with monkeypatch.context() as patch:
         patch.setattr(partial.Partial, "add", stop)
         with pytest.raises(KeyboardInterrupt):
-            evaluation.evaluate_run(run, data, particles, 0)
+            evaluate.evaluate_run(run, data, particles, 0)
     assert run.partial_path.exists()
 
 
 def test_a_partial_state_of_other_settings_is_replaced(data, tmp_path, monkeypatch):
     runs = [new_run(tmp_path / name) for name in ("a", "b")]
     interrupted(runs[0], data, monkeypatch, particles=20)
-    found = [evaluation.evaluate_run(run, data, 30, 0) for run in runs]
+    found = [evaluate.evaluate_run(run, data, 30, 0) for run in runs]
     assert found[0] == found[1]
     assert not runs[0].partial_path.exists()
 
@@ -173,7 +174,7 @@ def test_a_partial_state_of_another_checkpoint_is_replaced(data, tmp_path, monke
     run, other = new_run(tmp_path / "a"), new_run(tmp_path / "b", scale=0.5, step=2)
     interrupted(run, data, monkeypatch)
     run.save_checkpoint(other.load_checkpoint())
-    assert evaluation.evaluate_run(run, data, 20, 0) == evaluation.evaluate_run(
+    assert evaluate.evaluate_run(run, data, 20, 0) == evaluate.evaluate_run(
         other, data, 20, 0
     )
 
@@ -182,13 +183,13 @@ def test_a_damaged_partial_state_is_one_line_and_nothing_is_lost(
     data, tmp_path, monkeypatch
 ):
     run = new_run(tmp_path)
-    evaluation.evaluate_run(run, data, 5, 0)
+    evaluate.evaluate_run(run, data, 5, 0)
     interrupted(run, data, monkeypatch)
     damaged = run.partial_path.read_bytes()[:-9]
     run.partial_path.write_bytes(damaged)
     before = {path: path.read_bytes() for path in run.path.glob("evaluation*")}
     with pytest.raises(CvaeError, match="damaged.*delete it") as caught:
-        evaluation.evaluate_run(run, data, 20, 0)
+        evaluate.evaluate_run(run, data, 20, 0)
     assert "\n" not in str(caught.value)
     assert before == {path: path.read_bytes() for path in run.path.glob("evaluation*")}
 
@@ -196,13 +197,13 @@ def test_a_damaged_partial_state_is_one_line_and_nothing_is_lost(
 def test_the_report_keeps_an_evaluation_that_is_good_enough(data, tmp_path):
     run = new_run(tmp_path)
     assert not pipeline._is_evaluated(run, data, 5)
-    evaluation.evaluate_run(run, data, 5, 0)
+    evaluate.evaluate_run(run, data, 5, 0)
     assert pipeline._is_evaluated(run, data, 5)
     assert not pipeline._is_evaluated(run, data, 6)
     assert not pipeline._is_evaluated(run, data._replace(name="mnist-5k"), 5)
     (run.path / "evaluation.npz").write_bytes(b"damaged")
     assert not pipeline._is_evaluated(run, data, 5)
-    evaluation.evaluate_run(run, data, 5, 0)
+    evaluate.evaluate_run(run, data, 5, 0)
     run.save_checkpoint(new_run(tmp_path / "later", step=2).load_checkpoint())
     assert not pipeline._is_evaluated(run, data, 5)
 
@@ -210,7 +211,7 @@ def test_the_report_keeps_an_evaluation_that_is_good_enough(data, tmp_path):
 def test_a_diverged_run_is_one_line_and_leaves_no_evaluation(data, tmp_path):
     run = new_run(tmp_path, scale=1e30)
     with pytest.raises(CvaeError, match="training diverged.*--learning-rate"):
-        evaluation.evaluate_run(run, data, 3, 0)
+        evaluate.evaluate_run(run, data, 3, 0)
     assert not list(run.path.glob("evaluation*"))
 
 
@@ -219,14 +220,14 @@ def test_data_of_other_classes_is_refused_and_the_old_evaluation_kept(data, tmp_
     run.write_evaluation({"bound": 1.0})
     before = (run.path / "evaluation.json").read_bytes()
     with pytest.raises(CvaeError, match="classes"):
-        evaluation.evaluate_run(run, data, 3, 0)
+        evaluate.evaluate_run(run, data, 3, 0)
     assert (run.path / "evaluation.json").read_bytes() == before
 
 
 def test_a_run_without_checkpoint_is_one_line(data, tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     with pytest.raises(CvaeError, match="no checkpoint yet"):
-        evaluation.evaluate_run(run, data, 3, 0)
+        evaluate.evaluate_run(run, data, 3, 0)
 
 
 def test_the_table_shows_what_was_found_within_eighty_columns(evaluated):

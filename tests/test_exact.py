@@ -5,11 +5,13 @@ import pytest
 import tiny
 from exact import LinearGaussian, all_images, quadrature
 
-from cvae import inference, summary, training
 from cvae.config import Config
-from cvae.inference import Model
-from cvae.mnist import Dataset, Split
-from cvae.run import Run
+from cvae.data.mnist import Dataset, Split
+from cvae.evaluation import summary
+from cvae.inference import trained as inference
+from cvae.inference.trained import Model
+from cvae.runs.run import Run
+from cvae.training import loop
 
 N = 400
 PARTICLES = 1000
@@ -120,7 +122,7 @@ def bars(n, seed):
 def trained(tmp_path_factory):
     run = Run.create(tmp_path_factory.mktemp("runs") / "run", TINY)
     data = Dataset("mnist", bars(1000, seed=0), bars(200, seed=1), "")
-    training.train(run, data)
+    loop.train(run, data)
     return run, run.weights()
 
 

@@ -13,9 +13,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import mnist as package_mnist
-from cvae import stack
-from cvae.inference import Model
+from cvae.backend import compat
+from cvae.data import mnist as package_mnist
+from cvae.inference.trained import Model
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "examples" / "minimal.py"
@@ -89,13 +89,13 @@ def test_with_the_same_weights_its_bound_is_the_packages(mnist):
     weights = tiny.random_weights(tiny.shapes(CONFIG))
     bits = package_mnist.binarize(mnist.test.images[:2000])
     labels = mnist.test.labels[:2000]
-    with stack.new_graph(), tf.Session() as session:
+    with compat.new_graph(), tf.Session() as session:
         x, y = tf.constant(bits, tf.float32), tf.one_hot(labels, 10)
         generator = minimal.build_generator(tf.shape(y)[0])
         bound = minimal.lower_bound(generator, x, y).tensor
         variables = {v.op.name: v for v in tf.global_variables()}
         assert variables.keys() == weights.keys()
-        stack.load(session, variables, weights)
+        compat.load(session, variables, weights)
         found = np.mean([session.run(bound) for _ in range(5)], 0) + np.log(10)
     with Model(CONFIG, weights) as model:
         expected = model.bound(bits, labels).total

@@ -7,7 +7,7 @@ import hostile_server
 import pytest
 from tiny_mirrors import CONTENTS, LIMITS, TINY, assert_all_there, one_line
 
-from cvae import mnist
+from cvae.data import mnist
 from cvae.errors import CvaeError
 
 
@@ -92,7 +92,7 @@ def test_argument_goes_before_the_environment(server, project, monkeypatch):
 
 
 def test_real_mnist_arrives_whole(mnist_dir, mnist, tmp_path, monkeypatch):
-    from cvae import mnist as module
+    from cvae.data import mnist as module
 
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setattr(module, "_project_root", lambda: tmp_path / "project")

@@ -18,8 +18,8 @@ from drawings import (
     words,
 )
 
-from cvae import figures, style
 from cvae.errors import CvaeError
+from cvae.plotting import grids, style
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_cell_at_row_and_column_shows_that_image_pixel_for_pixel(
     tmp_path, rows, columns, side
 ):
     x = images(rows, columns, side * side)
-    figures.sample_grid(tmp_path / "grid.png", x, range(rows))
+    grids.sample_grid(tmp_path / "grid.png", x, range(rows))
     grid = cells(tmp_path / "grid.png", rows, columns)
     expected = 255 - np.rint(255 * x.reshape(rows, columns, side, side))
     for r in range(rows):
@@ -41,7 +41,7 @@ def test_the_cell_at_row_and_column_shows_that_image_pixel_for_pixel(
 
 def test_bits_are_drawn_in_pure_black_and_white(tmp_path):
     bits = np.random.RandomState(0).randint(0, 2, (2, 2, 16)).astype(np.uint8)
-    figures.sample_grid(tmp_path / "grid.png", bits, [0, 1])
+    grids.sample_grid(tmp_path / "grid.png", bits, [0, 1])
     grid = cells(tmp_path / "grid.png", 2, 2)
     shown = unscaled(grid[1][0], 4)[..., 0].ravel()
     assert shown.tolist() == [0 if bit else 255 for bit in bits[1, 0]]
@@ -53,7 +53,7 @@ def test_originals_are_black_on_the_left_and_reconstructions_blue_on_the_right(
     originals, reconstructions = images(2, 3, 49), images(2, 3, 49, seed=1)
     for name in ("pairs.png", "pairs.svg"):
         path = tmp_path / name
-        figures.reconstruction_grid(path, originals, reconstructions, [0, 1])
+        grids.reconstruction_grid(path, originals, reconstructions, [0, 1])
     grid = cells(tmp_path / "pairs.png", 2, 6)
     for r in range(2):
         for n in range(3):
@@ -64,21 +64,21 @@ def test_originals_are_black_on_the_left_and_reconstructions_blue_on_the_right(
 
 
 def test_each_row_has_its_label_beside_it(tmp_path):
-    figures.sample_grid(tmp_path / "grid.svg", images(12, 2, 16), range(12))
+    grids.sample_grid(tmp_path / "grid.svg", images(12, 2, 16), range(12))
     labels = texts(tmp_path / "grid.svg")
     assert [text for text, _, _ in labels] == [str(n) for n in range(12)]
     tree = ElementTree.parse(str(tmp_path / "grid.svg")).getroot()
     image = next(tree.iter("{http://www.w3.org/2000/svg}image"))
     height = float(tree.get("height")[:-2])
-    assert 0.95 * height < 12 * figures.CELL <= height
+    assert 0.95 * height < 12 * grids.CELL <= height
     for row, (_, x, y) in enumerate(labels):
         assert x < float(image.get("x", 0)) + 20
-        middle = (row + 0.5) * figures.CELL + 2
-        assert abs(y - middle) < 0.25 * figures.CELL  # the baseline is below it
+        middle = (row + 0.5) * grids.CELL + 2
+        assert abs(y - middle) < 0.25 * grids.CELL  # the baseline is below it
 
 
 def test_a_title_stands_above_the_grid(tmp_path):
-    figures.sample_grid(tmp_path / "grid.svg", images(1, 4, 16), [3], title="Samples")
+    grids.sample_grid(tmp_path / "grid.svg", images(1, 4, 16), [3], title="Samples")
     (_, _, title), (_, _, row) = sorted(texts(tmp_path / "grid.svg"), reverse=True)
     assert title < row
 
@@ -86,7 +86,7 @@ def test_a_title_stands_above_the_grid(tmp_path):
 @pytest.mark.parametrize("columns", [1, 10])
 def test_a_grid_with_note_and_title_is_not_cut_off(tmp_path, columns):
     path = tmp_path / "grid.png"
-    figures.sample_grid(path, images(1, columns, 16), [7], NOTE, "Title")
+    grids.sample_grid(path, images(1, columns, 16), [7], NOTE, "Title")
     assert_nothing_cut_off(path)
 
 
@@ -96,7 +96,7 @@ def test_a_grid_with_note_and_title_is_not_cut_off(tmp_path, columns):
 def test_transfer_shows_each_digit_and_beside_it_itself_as_every_class(tmp_path):
     originals, decoded = images(1, 2, 49)[0], images(2, 3, 49, 1)
     for name in ("t.png", "t.svg"):
-        figures.transfer_grid(tmp_path / name, originals, decoded, [5, 9], [4, 5, 9])
+        grids.transfer_grid(tmp_path / name, originals, decoded, [5, 9], [4, 5, 9])
     grid = cells(tmp_path / "t.png", 2, 4)
     for r in range(2):
         assert_shows(grid[r][0], originals[r])
@@ -111,7 +111,7 @@ def test_transfer_shows_each_digit_and_beside_it_itself_as_every_class(tmp_path)
 def test_only_the_image_of_the_digits_own_class_has_a_dark_frame(tmp_path):
     path = tmp_path / "t.png"
     white = np.zeros((2, 3, 49))
-    figures.transfer_grid(path, white[:, 0], white, [5, 9], [4, 5, 9])
+    grids.transfer_grid(path, white[:, 0], white, [5, 9], [4, 5, 9])
     dark = (pixels(path) == style.AXIS).all(-1)
     rows = np.flatnonzero(dark.sum(1) > 20)  # the frames' upper and lower edges
     half = (rows[0] + rows[-1]) // 2
@@ -119,7 +119,7 @@ def test_only_the_image_of_the_digits_own_class_has_a_dark_frame(tmp_path):
         np.flatnonzero(part.sum(0) > 20) for part in (dark[:half], dark[half:])
     )
     side = upper[-1] - upper[0] - 1
-    assert upper.size == lower.size == 2 * figures.FRAME
+    assert upper.size == lower.size == 2 * grids.FRAME
     assert (lower - upper == side).all()  # next to each other: 5 and 9
 
 
@@ -131,7 +131,7 @@ def test_interpolations_have_the_originals_at_their_ends(tmp_path):
     groups = [("within", 1), ("across", 2)]
     labels = ["as 4", "as 4", "as 7"]
     for name in ("i.png", "i.svg"):
-        figures.interpolation_grid(tmp_path / name, ends, between, labels, groups)
+        grids.interpolation_grid(tmp_path / name, ends, between, labels, groups)
     grid = cells(tmp_path / "i.png", 3, 6)
     for r in range(3):
         assert_shows(grid[r][0], ends[r, 0])
@@ -148,7 +148,7 @@ def test_interpolations_have_the_originals_at_their_ends(tmp_path):
 def test_blocks_stand_side_by_side_with_their_numbers_beneath(tmp_path):
     blocks = ranked(rows=2)
     for name in ("b.png", "b.svg"):
-        figures.ranked_grid(tmp_path / name, blocks, [4, 7], 1)
+        grids.ranked_grid(tmp_path / name, blocks, [4, 7], 1)
     grid = cells(tmp_path / "b.png", 2, 4)
     for r in range(2):
         assert_shows(grid[r][0], blocks[0].images[r, 0], style.BLUE)
@@ -168,7 +168,7 @@ def test_captions_stand_beneath_their_images(tmp_path, n):
     x = images(1, n, 49)[0]
     captions = ["{} -> 9".format(i) for i in range(n)]
     for name in ("c.png", "c.svg"):
-        figures.captioned_grid(tmp_path / name, x, captions)
+        grids.captioned_grid(tmp_path / name, x, captions)
     rows, columns = -(-n // 5), min(n, 5)
     grid = cells(tmp_path / "c.png", rows, columns)
     for i in range(n):
@@ -180,11 +180,11 @@ def test_captions_stand_beneath_their_images(tmp_path, n):
 
 
 def test_no_images_at_all_are_told(tmp_path):
-    figures.captioned_grid(tmp_path / "c.svg", np.zeros((0, 49)), [])
+    grids.captioned_grid(tmp_path / "c.svg", np.zeros((0, 49)), [])
     assert "none" in all_words(tmp_path / "c.svg")
 
 
 def test_images_that_are_not_square_are_one_line(tmp_path):
     with pytest.raises(CvaeError, match="^images of 15 pixels are not square.*$"):
-        figures.sample_grid(tmp_path / "grid.png", images(1, 1, 15), [0])
+        grids.sample_grid(tmp_path / "grid.png", images(1, 1, 15), [0])
     assert not list(tmp_path.iterdir())

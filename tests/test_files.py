@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cvae import files
 from cvae.errors import CvaeError, nearest
+from cvae.storage import files
 
 
 @pytest.fixture

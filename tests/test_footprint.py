@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cvae import stack
+from cvae.backend import compat
 
 TESTS = Path(__file__).resolve().parent
 MOST = 700  # megabytes of a training on TensorFlow 1.15, in all
@@ -43,7 +43,7 @@ def trained(mnist_dir, tmp_path_factory):
 def test_a_default_training_on_the_whole_mnist_takes_at_most_700_mb(trained):
     imported, epochs = trained
     assert max(epochs) - imported <= OWN
-    if stack.VERSION.startswith("1."):
+    if compat.VERSION.startswith("1."):
         assert max(epochs) <= MOST
 
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from scipy import stats
 
-from cvae.hmc import Move, Point, leapfrog, transition
+from cvae.evaluation.hmc import Move, Point, leapfrog, transition
 
 BETA = 0.7
 

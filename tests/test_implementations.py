@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tiny
 
-from cvae import training, zs
-from cvae.arrays import read_arrays
-from cvae.run import Run, averages
+from cvae import zs
+from cvae.runs.run import Run, averages
+from cvae.storage.npz import read_arrays
+from cvae.training import loop
 
 HERE = Path(__file__).resolve().parent
 NAMES = {"real": "ZhuSuan 0.4.0", "builtin": "cvae.zs"}
@@ -89,7 +90,7 @@ def test_what_one_trained_halfway_the_other_trains_on_and_evaluates(
     assert evaluation["zhusuan"] == {"trained": [before, after], "evaluated": [after]}
 
     whole = Run.create(tmp_path / "whole", tiny.CONFIG)
-    training.train(whole, tiny.dataset(mnist))
+    loop.train(whole, tiny.dataset(mnist))
     expected = averages(whole.load_checkpoint())
     found = averages(Run(run).load_checkpoint())
     for name, array in expected.items():

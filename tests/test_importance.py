@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import reference
 
-from cvae import importance
-from cvae.importance import (
+from cvae.inference import importance
+from cvae.inference.importance import (
     LogSums,
     Proposals,
     chunks,

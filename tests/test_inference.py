@@ -10,12 +10,16 @@ import tensorflow.compat.v1 as tf
 import tiny
 from scipy import integrate, stats
 
-from cvae import draws, importance, inference, training, zs
-from cvae import mnist as mnist_room
+from cvae import zs
+from cvae.backend import draws
 from cvae.config import Config
+from cvae.data import mnist as mnist_room
 from cvae.errors import CvaeError
-from cvae.inference import Model
-from cvae.run import Run
+from cvae.inference import importance
+from cvae.inference import trained as inference
+from cvae.inference.trained import Model
+from cvae.runs.run import Run
+from cvae.training import loop
 
 CONFIG = Config(hidden=(20, 15), z_dim=6)
 TRAINED = dataclasses.replace(
@@ -108,7 +112,7 @@ def importance_noise(image, c, particles):
 def trained(mnist, tmp_path_factory):
     """A run that has learned something, and the arrays of its checkpoint."""
     run = Run.create(tmp_path_factory.mktemp("runs") / "run", TRAINED)
-    training.train(run, tiny.dataset(mnist, n_train=3000))
+    loop.train(run, tiny.dataset(mnist, n_train=3000))
     arrays = run.load_checkpoint().arrays
     ending = "/ExponentialMovingAverage"
     averages = {n[: -len(ending)]: a for n, a in arrays.items() if n.endswith(ending)}

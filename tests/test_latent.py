@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from cvae import latent, learning
 from cvae.errors import CvaeError
+from cvae.evaluation import latent, learning
 
 
 def normal(n, d, seed=0):

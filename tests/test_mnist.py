@@ -12,7 +12,7 @@ from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvae import mnist as module
+from cvae.data import mnist as module
 from cvae.errors import CvaeError
 
 # Of the 7,840,000 test bits, on every machine and with every NumPy.

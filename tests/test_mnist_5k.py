@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_mnist import refusal
 
-from cvae import mnist as module
+from cvae.data import mnist as module
 
 
 def test_mnist_5k_is_a_fixed_stratified_part_of_the_training_set(mnist):

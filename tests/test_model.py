@@ -8,7 +8,7 @@ import reference
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import draws, stack
+from cvae.backend import compat, draws
 from cvae.config import Config
 from cvae.model import build_generator, build_networks, build_variational, lower_bound
 
@@ -41,7 +41,7 @@ def _evaluate(world, build):
         )
         with tf.Session() as session:
             variables = {v.op.name: v for v in tf.global_variables()}
-            stack.load(session, variables, world["weights"])
+            compat.load(session, variables, world["weights"])
             return session.run(fetches)
 
 
@@ -146,7 +146,7 @@ def _gradient_of_encoder(world, path_derivative, z_key):
         gradient = tf.gradients(tf.reduce_mean(bound.sgvb()), mean)
         with tf.Session() as session:
             variables = {v.op.name: v for v in tf.global_variables()}
-            stack.load(session, variables, world["weights"])
+            compat.load(session, variables, world["weights"])
             return session.run(gradient)[0]
 
 

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import models
 
-from cvae.run import Run
-from cvae.trainer import Trainer
+from cvae.runs.run import Run
+from cvae.training.step import Trainer
 
 
 @pytest.mark.parametrize("name", sorted(models.VARIANTS))

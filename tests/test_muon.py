@@ -7,10 +7,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import muon, schedule
 from cvae.config import preset
 from cvae.model import build_networks
-from cvae.trainer import Trainer
+from cvae.training import muon, schedule
+from cvae.training.step import Trainer
 
 CONFIG = dataclasses.replace(tiny.CONV, optimizer="muon", channels=(16, 8))
 SUITED = {  # those with 16 to 128 rows or columns, whichever are fewer

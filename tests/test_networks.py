@@ -10,7 +10,8 @@ import tensorflow.compat.v1 as tf
 import tiny
 
 from cvae import config as config_room
-from cvae import networks, stack
+from cvae import networks
+from cvae.backend import compat
 from cvae.config import Config
 from cvae.errors import CvaeError
 
@@ -54,7 +55,7 @@ class World:
         self.weights = tiny.random_weights(shapes)
 
     def load(self, weights):
-        stack.load(self.session, self._variables, weights)
+        compat.load(self.session, self._variables, weights)
 
     def outputs(self):
         return self.session.run([self._heads, self._logits])

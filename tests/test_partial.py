@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cvae import partial
 from cvae.errors import CvaeError
-from cvae.partial import Partial
+from cvae.evaluation import partial
+from cvae.evaluation.partial import Partial
 
 STAGES = {"first": (6, 3), "second": (4, 1)}
 SETTINGS = {"particles": 10, "weights": "abc"}

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvae import mnist as mnist_module
 from cvae import zs
+from cvae.data import mnist as mnist_module
 from cvae.errors import CvaeError
-from cvae.inference import Model
-from cvae.trainer import LOGITS_BIAS
+from cvae.inference.trained import Model
+from cvae.training.step import LOGITS_BIAS
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 

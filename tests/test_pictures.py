@@ -12,10 +12,11 @@ import reference
 import tiny
 from drawings import LEVELS, assert_shows, cells, estimate, words
 
-from cvae import figures, pictures, style
-from cvae import mnist as mnist_module
+from cvae.data import mnist as mnist_module
 from cvae.errors import CvaeError
-from cvae.run import AVERAGE, Checkpoint, Run
+from cvae.plotting import grids, style
+from cvae.report import figures as pictures
+from cvae.runs.run import AVERAGE, Checkpoint, Run
 
 STEP = 7
 ROOT = mnist_module._project_root()
@@ -292,7 +293,7 @@ def test_a_diverged_run_is_one_line(trained, weights, dataset, tmp_path, name):
 
 def test_images_that_are_not_square_are_one_line(tmp_path):
     with pytest.raises(CvaeError, match="^images of 15 pixels are not square.*$"):
-        figures.transfer_grid(
+        grids.transfer_grid(
             tmp_path / "t.png", np.zeros((1, 15)), np.zeros((1, 1, 15)), [0], [0]
         )
     assert not list(tmp_path.iterdir())

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import tiny
 
-from cvae import evaluation, pretrained, sampling, training
+from cvae.data.mnist import binarize
 from cvae.errors import CvaeError
-from cvae.inference import Model
-from cvae.mnist import binarize
-from cvae.run import AVERAGE, RUNS, Checkpoint, Run, find
+from cvae.evaluation import evaluate
+from cvae.inference import generate
+from cvae.inference.trained import Model
+from cvae.runs import pretrained
+from cvae.runs.run import AVERAGE, RUNS, Checkpoint, Run, find
+from cvae.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +24,8 @@ def dataset(mnist):
 @pytest.fixture(scope="module")
 def trained(dataset, tmp_path_factory):
     run = Run.create(tmp_path_factory.mktemp("runs") / "trained", tiny.CONFIG)
-    training.train(run, dataset)
-    evaluation.evaluate_run(run, dataset, particles=20, ais=0)
+    loop.train(run, dataset)
+    evaluate.evaluate_run(run, dataset, particles=20, ais=0)
     return run
 
 
@@ -88,7 +91,7 @@ def test_without_a_run_it_is_used_and_said_to_be(bare, small):
     assert said == [
         "there is no run yet: using the pretrained weights, runs/pretrained"
     ]
-    for path in sampling.write_samples(run, None, None, 2, sampling.Style()):
+    for path in generate.write_samples(run, None, None, 2, generate.Style()):
         assert bare / path  # among the runs, not beside the pretrained one
         assert (bare / path).exists()
     assert not (small.path / "samples.npz").exists()
@@ -117,7 +120,7 @@ def test_to_train_on_with_it_is_one_line_that_says_what_to_do(bare, dataset):
     run = pretrained.find_or_unpack(None, lambda text: None)
     before = sorted((bare / "runs" / "pretrained").rglob("*"))
     with pytest.raises(CvaeError, match="train a run of your own") as error:
-        training.train(run, dataset)
+        loop.train(run, dataset)
     assert "\n" not in str(error.value)
     assert [p for p in before if not p.exists()] == []
 
@@ -129,7 +132,7 @@ def test_a_resumed_training_is_never_the_pretrained_one(bare):
 
 def test_a_run_without_an_evaluation_is_not_exported(trained, dataset, tmp_path):
     run = Run.create(tmp_path / "runs" / "new", tiny.CONFIG)
-    training.train(run, dataset)
+    loop.train(run, dataset)
     with pytest.raises(CvaeError, match="not evaluated yet"):
         pretrained.export(run, tmp_path / "pretrained")
     assert not (tmp_path / "pretrained").exists()

@@ -12,10 +12,11 @@ import pytest
 import standin
 from standin import NOTE, SOURCES, estimate, level, typeset, words
 
-from cvae import files, report
 from cvae.config import Config
+from cvae.report import document
+from cvae.storage import files
 
-ROOT = report.SOURCE.parent.parent
+ROOT = document.SOURCE.parent.parent
 
 
 def flat(*particles):
@@ -279,7 +280,7 @@ def test_another_run_leaves_no_number_of_this_one_in_the_text(drawn, text):
 
 
 def test_every_published_figure_has_a_source_and_all_the_table_says_of_it():
-    published = files.read_json(report.PUBLISHED)
+    published = files.read_json(document.PUBLISHED)
     assert len(published) >= 6
     for key, row in published.items():
         assert re.search(r"arXiv:\d{4}\.\d{4,5}|github\.com/", row["source"]), key
@@ -291,7 +292,7 @@ def test_every_published_figure_has_a_source_and_all_the_table_says_of_it():
 
 
 def test_every_published_figure_is_in_the_table(text):
-    for row in files.read_json(report.PUBLISHED).values():
+    for row in files.read_json(document.PUBLISHED).values():
         value = row["value"]
         shown = "{:.2f}".format(100 * value if 0 < value < 1 else value)
         assert shown.replace("-", "\u2212") in text
@@ -407,11 +408,11 @@ def test_a_run_cut_short_by_its_time_says_so(told, text):
 
 
 def test_the_code_that_the_report_shows_is_the_code_that_ran():
-    shown = re.findall(r"```py (.+?)```", report.SOURCE.read_text(encoding="utf-8"))
+    shown = re.findall(r"```py (.+?)```", document.SOURCE.read_text(encoding="utf-8"))
     assert len(shown) >= 9
     shipped = "".join(
         (ROOT / "cvae" / name).read_text(encoding="utf-8")
-        for name in ("model.py", "trainer.py")
+        for name in ("model.py", "training/step.py")
     )
     for line in shown:
         assert line in standin.Words(shipped)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from standin import NOTE, words
 
-from cvae import evaluation, files, pictures, report
 from cvae.config import Config
+from cvae.data.mnist import Dataset, Split
 from cvae.errors import CvaeError
-from cvae.mnist import Dataset, Split
-from cvae.run import Checkpoint, Run
+from cvae.evaluation import evaluate
+from cvae.report import document, figures
+from cvae.runs.run import Checkpoint, Run
+from cvae.storage import files
 
 CONFIG = Config(hidden=(6,), z_dim=2, batch_size=10, epochs=1.0)
 
@@ -31,7 +33,7 @@ def dataset():
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, dataset):
     """The directory of a run of 5 steps, evaluated."""
-    from cvae.trainer import Trainer
+    from cvae.training.step import Trainer
 
     run = Run.create(tmp_path_factory.mktemp("runs") / "small", CONFIG)
     with Trainer(CONFIG, dataset.train) as trainer:
@@ -40,7 +42,7 @@ def evaluated(tmp_path_factory, dataset):
     row = {"step": 5, "epoch": 1.0, "seconds": 1.5, "learning_rate": 1e-9}
     row.update(images_per_second=33.3, train_bound=-540.25, test_bound=-541.75)
     run.append_metrics(row)
-    evaluation.evaluate_run(run, dataset, particles=2, ais=0)
+    evaluate.evaluate_run(run, dataset, particles=2, ais=0)
     return run.path
 
 
@@ -54,9 +56,9 @@ def run(tmp_path, evaluated):
 
 def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_path):
     output = tmp_path / "out"
-    paths = report.build(run, output, dataset)
+    paths = document.build(run, output, dataset)
     names = {str(path.relative_to(output)) for path in paths}
-    expected = {"figures/" + n + s for n in pictures.NAMES for s in (".png", ".svg")}
+    expected = {"figures/" + n + s for n in figures.NAMES for s in (".png", ".svg")}
     assert names == expected | {"report.pdf", "results.json"}
     assert all(path.stat().st_size > 1000 for path in paths)
 
@@ -64,8 +66,8 @@ def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_p
     assert results["config"] == CONFIG.to_dict()
     assert results["last"]["train_bound"] == -540.25
     assert results["evaluation"] == run.evaluation()
-    assert results["published"] == files.read_json(report.PUBLISHED)
-    assert set(results["pictures"]) == set(pictures.NAMES)
+    assert results["published"] == files.read_json(document.PUBLISHED)
+    assert set(results["pictures"]) == set(figures.NAMES)
     assert (results["n_train"], results["n_test"]) == (50, 30)
     # Each layer: one weight for each pair of units, and one bias for each output.
     assert results["parameters"]["generator"] == 6 * (10 + 2 + 1) + 784 * (6 + 1)
@@ -73,11 +75,11 @@ def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_p
 
     found = words((output / "report.pdf").read_bytes())
     assert "\u2212540.25" in found  # from the curves' SVG, as text
-    assert found.count("Not the full MNIST") == 1 + len(pictures.NAMES)
+    assert found.count("Not the full MNIST") == 1 + len(figures.NAMES)
     log_px = "{:.2f}".format(run.evaluation()["marginal"]["mean"])
     assert log_px.replace("-", "\u2212") in found
     again = tmp_path / "again"
-    report.build(run, again, dataset)
+    document.build(run, again, dataset)
     for path in paths:
         name = path.relative_to(output)
         assert path.read_bytes() == (again / name).read_bytes(), name
@@ -90,9 +92,9 @@ def test_a_report_that_fails_leaves_the_one_before_untouched(
     output.mkdir()
     (output / "report.pdf").write_text("the one before")
     (tmp_path / "broken.typ").write_text("#unheard-of()")
-    monkeypatch.setattr(report, "SOURCE", tmp_path / "broken.typ")
+    monkeypatch.setattr(document, "SOURCE", tmp_path / "broken.typ")
     with pytest.raises(CvaeError, match="^typst cannot .*$"):
-        report.build(run, output, dataset)
+        document.build(run, output, dataset)
     assert os.listdir(str(output)) == ["report.pdf"]
     assert (output / "report.pdf").read_text() == "the one before"
 
@@ -106,7 +108,7 @@ def one_line(caught):
 def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
     run.append_metrics({"step": 9, "epoch": 1.8, "seconds": 2.0, "train_bound": -530.0})
     with pytest.raises(CvaeError) as caught:
-        report.build(run, run.path / "out", dataset)
+        document.build(run, run.path / "out", dataset)
     assert "scripts/evaluate.py --run" in one_line(caught)
     assert not (run.path / "out").exists()
 
@@ -114,19 +116,19 @@ def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
 def test_a_run_without_the_figures_of_each_image_is_evaluated_again(run, dataset):
     (run.path / "evaluation.npz").unlink()
     with pytest.raises(CvaeError) as caught:
-        report.build(run, run.path / "out", dataset)
+        document.build(run, run.path / "out", dataset)
     assert "scripts/evaluate.py --run" in one_line(caught)
     assert not (run.path / "out").exists()
 
 
 def test_a_run_evaluated_on_other_data_is_one_line(run, dataset):
     with pytest.raises(CvaeError) as caught:
-        report.build(run, run.path / "out", dataset._replace(name="mnist-5k"))
+        document.build(run, run.path / "out", dataset._replace(name="mnist-5k"))
     assert "is evaluated on mnist, not on mnist-5k" in one_line(caught)
 
 
 def test_a_run_without_metrics_is_one_line(run, dataset):
     run.trim_metrics(0)
     with pytest.raises(CvaeError) as caught:
-        report.build(run, run.path / "out", dataset)
+        document.build(run, run.path / "out", dataset)
     assert "has no metrics" in one_line(caught)

@@ -7,9 +7,9 @@ import pytest
 import standin
 from standin import NOTE, SOURCES, reader, typeset, words
 
-from cvae import pictures, report
 from cvae.config import Config
 from cvae.errors import CvaeError
+from cvae.report import document, figures
 
 WORDY = dict(
     network="conv",
@@ -44,7 +44,7 @@ def test_the_report_is_four_to_ten_pages_of_a4(tmp_path, note, settings, ais):
     pdf = typeset(tmp_path, standin.results(config=config, note=note, **ais))
     pages = reader(pdf).pages
     assert 4 <= len(pages) <= 10
-    assert report.page_count(pdf) == len(pages)
+    assert document.page_count(pdf) == len(pages)
     for page in pages:
         size = float(page.mediabox.width), float(page.mediabox.height)
         assert size == pytest.approx((595.28, 841.89), abs=0.1)
@@ -71,8 +71,8 @@ def test_every_figure_table_and_equation_is_captioned_and_found(text):
 
 def test_every_picture_of_a_run_is_in_the_report_once(text):
     named = re.findall(r'picture\("(\w+)"', "\n".join(SOURCES))
-    assert sorted(named) == sorted(pictures.NAMES) == sorted(standin.SIZES)
-    for name in pictures.NAMES:
+    assert sorted(named) == sorted(figures.NAMES) == sorted(standin.SIZES)
+    for name in figures.NAMES:
         assert name in text  # the stand-ins are titled so
 
 
@@ -112,7 +112,7 @@ def test_the_same_results_give_the_same_bytes_in_any_folder(drawn, tmp_path):
 
 def test_what_typst_complains_of_is_one_line(drawn, tmp_path, monkeypatch):
     (tmp_path / "broken.typ").write_text("= Fine\n\n#unheard-of()\n")
-    monkeypatch.setattr(report, "SOURCE", tmp_path / "broken.typ")
+    monkeypatch.setattr(document, "SOURCE", tmp_path / "broken.typ")
     with pytest.raises(CvaeError) as caught:
         typeset(drawn, standin.results())
     assert str(caught.value) == (
@@ -122,9 +122,9 @@ def test_what_typst_complains_of_is_one_line(drawn, tmp_path, monkeypatch):
 
 
 def test_without_the_source_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "SOURCE", tmp_path / "none.typ")
+    monkeypatch.setattr(document, "SOURCE", tmp_path / "none.typ")
     with pytest.raises(CvaeError, match="^cannot read .*none.typ.* clone .*$"):
-        report.typeset(tmp_path)
+        document.typeset(tmp_path)
 
 
 def fake_typst(folder, monkeypatch, script):
@@ -134,27 +134,27 @@ def fake_typst(folder, monkeypatch, script):
     command.write_text("#!/bin/sh\n" + script)
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", "{}:/bin:/usr/bin".format(folder))
-    monkeypatch.setattr(report, "_binding", lambda: None)
+    monkeypatch.setattr(document, "_binding", lambda: None)
 
 
 def test_the_command_typst_is_used_where_there_is_no_binding(tmp_path, monkeypatch):
     fake_typst(tmp_path / "bin", monkeypatch, 'echo "$@" >&2; cp "$4" "$5"\n')
-    report.check_typesetter()
-    assert report.typeset(tmp_path) == report.SOURCE.read_bytes()
+    document.check_typesetter()
+    assert document.typeset(tmp_path) == document.SOURCE.read_bytes()
 
 
 def test_what_the_command_typst_complains_of_is_one_line(tmp_path, monkeypatch):
     complaint = "printf 'error: no such font\\n  at /x/report.typ:7:2\\n' >&2; exit 1"
     fake_typst(tmp_path / "bin", monkeypatch, complaint)
     with pytest.raises(CvaeError) as caught:
-        report.typeset(tmp_path)
+        document.typeset(tmp_path)
     assert str(caught.value) == (
         "typst cannot typeset the report: no such font (report.typ line 7)"
     )
 
 
 def test_without_typst_the_remedy_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "_binding", lambda: None)
+    monkeypatch.setattr(document, "_binding", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CvaeError, match="^there is no typst .*pip install.*$"):
-        report.check_typesetter()
+        document.check_typesetter()

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import readers
 
-from cvae import files, run
 from cvae.config import Config
 from cvae.errors import CvaeError
-from cvae.run import AVERAGE, Checkpoint, Run
+from cvae.runs import run
+from cvae.runs.run import AVERAGE, Checkpoint, Run
+from cvae.storage import files
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from fuzzing import fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvae import schedule
 from cvae.config import Config
-from cvae.schedule import Plan
+from cvae.training import schedule
+from cvae.training.schedule import Plan
 
 
 @fuzz(60)

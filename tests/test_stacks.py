@@ -16,11 +16,16 @@ import setup_env
 import tiny
 from on_other_stack import CONFIGS, likelihoods
 
-from cvae import evaluation, pretrained, sampling, stack, training, zs
-from cvae.run import Run
+from cvae import zs
+from cvae.backend import compat
+from cvae.evaluation import evaluate
+from cvae.inference import generate
+from cvae.runs import pretrained
+from cvae.runs.run import Run
+from cvae.training import loop
 
 HERE = Path(__file__).resolve().parent
-OTHER = "current" if stack.VERSION.startswith("1.") else "1.15"
+OTHER = "current" if compat.VERSION.startswith("1.") else "1.15"
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +69,9 @@ def test_the_same_weights_give_the_same_bound_to_a_thousandth_of_a_nat(
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_a_run_of_the_other_stack_is_sampled_and_evaluated(made, dataset, name):
     run = Run(made / name)
-    grid, arrays = sampling.write_samples(run, None, [3, 7], 2, sampling.Style())
+    grid, arrays = generate.write_samples(run, None, [3, 7], 2, generate.Style())
     assert grid.exists() and arrays.exists()
-    evaluation.evaluate_run(run, dataset, particles=10, ais=0)
+    evaluate.evaluate_run(run, dataset, particles=10, ais=0)
     bound = run.metrics()[-1]["test_bound"]
     assert run.evaluation()["bound"]["mean"] == pytest.approx(bound, abs=1e-3)
 
@@ -77,15 +82,15 @@ def test_a_stopped_run_of_the_other_stack_goes_on_with_a_warning_to_much_the_sam
     run = Run(made / "stopped")
     before = run.load_checkpoint().state
     (theirs,), (library,) = before["tensorflow"], before["zhusuan"]
-    assert theirs != stack.VERSION
-    last = training.train(run, dataset)
+    assert theirs != compat.VERSION
+    last = loop.train(run, dataset)
     said = capsys.readouterr().out
     assert said.count("warning") == 1
     on = "TensorFlow {} with {}"
-    here = on.format(stack.VERSION, zs.IMPLEMENTATION)
+    here = on.format(compat.VERSION, zs.IMPLEMENTATION)
     assert on.format(theirs, library) + " and continues on " + here in said
     state = run.load_checkpoint().state
-    assert state["tensorflow"] == [theirs, stack.VERSION]
+    assert state["tensorflow"] == [theirs, compat.VERSION]
     assert state["zhusuan"] == [library, zs.IMPLEMENTATION]
     whole = Run(made / "dense").metrics()[-1]
     assert last["step"] == whole["step"]
@@ -97,6 +102,6 @@ def test_a_finished_run_of_the_other_stack_is_left_as_it_is_without_a_warning(
 ):
     run = Run(made / "dense")
     before = (run.path / "checkpoints" / "index.json").read_bytes()
-    training.train(run, dataset)
+    loop.train(run, dataset)
     assert "warning" not in capsys.readouterr().out
     assert (run.path / "checkpoints" / "index.json").read_bytes() == before

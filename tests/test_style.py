@@ -7,8 +7,8 @@ import matplotlib
 import pytest
 from drawings import EVERY, NOTE, all_words, assert_nothing_cut_off, texts
 
-from cvae import plots, style
 from cvae.errors import CvaeError
+from cvae.plotting import lines, style
 
 KINDS = sorted(EVERY)
 
@@ -68,7 +68,9 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, kind):
         EVERY[kind](tmp_path / "file" / "figure.svg", "")
 
 
-@pytest.mark.parametrize("room", ["figures", "plots", "charts", "pictures"])
+@pytest.mark.parametrize(
+    "room", ["plotting.grids", "plotting.lines", "plotting.panels", "report.figures"]
+)
 def test_drawing_needs_neither_tensorflow_nor_pyplot(room):
     code = (
         "import sys, cvae.{}; slow = {{'tensorflow', 'matplotlib', 'sklearn'}} & "
@@ -80,4 +82,4 @@ def test_drawing_needs_neither_tensorflow_nor_pyplot(room):
 def test_tints_run_from_paper_to_ink():
     assert style.tint(style.BLUE, 0.0) == (255, 255, 255)
     assert style.tint(style.BLUE, 1.0) == style.BLUE
-    assert plots.HEIGHT < style.HALF < style.WIDTH / 2
+    assert lines.HEIGHT < style.HALF < style.WIDTH / 2

@@ -5,8 +5,8 @@ import pytest
 import reference
 from scipy import optimize, stats
 
-from cvae import summary
-from cvae.summary import Measured
+from cvae.evaluation import summary
+from cvae.evaluation.summary import Measured
 
 
 def measured(n=60, n_classes=4, d=5):

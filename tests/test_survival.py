@@ -175,10 +175,10 @@ def test_an_impatient_second_and_third_ctrl_c_spoil_nothing(mnist_dir, tmp_path)
     "site, number",
     [
         ("numpy", signal.SIGINT),
-        ("cvae.run", signal.SIGTERM),
+        ("cvae.runs.run", signal.SIGTERM),
         ("tensorflow", signal.SIGINT),
         ("tensorflow.python.keras", signal.SIGINT),
-        ("cvae.trainer", signal.SIGTERM),
+        ("cvae.training.step", signal.SIGTERM),
     ],
 )
 def test_a_signal_at_start_up_ends_it_without_a_traceback(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cvae import threads
+from cvae.backend import threads
 
 
 def test_results_come_in_the_order_of_the_items():

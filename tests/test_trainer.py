@@ -8,11 +8,13 @@ import reference
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae import draws, model, schedule, stack
-from cvae import trainer as trainer_module
+from cvae import model
+from cvae.backend import compat, draws
 from cvae.errors import CvaeError
-from cvae.inference import Model
-from cvae.trainer import Trainer
+from cvae.inference.trained import Model
+from cvae.training import schedule
+from cvae.training import step as trainer_module
+from cvae.training.step import Trainer
 
 PLAN = schedule.Plan(0, 0.0, 40)
 
@@ -89,7 +91,7 @@ def test_all_parts_of_a_batch_train_the_variables_that_the_model_has(
 @pytest.mark.parametrize("asked", [(0, 1), (1, 0)])
 def test_the_order_in_which_parts_are_asked_for_changes_no_variable(asked):
     """Objectives are lazy: the one that is asked for first makes the variables."""
-    with stack.new_graph():
+    with compat.new_graph():
         nets, key = model.build_networks(tiny.CONFIG), tf.zeros([2], tf.int64)
         x, y = tf.zeros([3, 784]), tf.zeros([3, 10])
         parts = [model.lower_bound(nets, x, y, key, tiny.CONFIG) for _ in range(2)]
@@ -224,7 +226,7 @@ def _weighted_by_hand(config, weights, train, number):
     """Of one image in step 0: log weights, and the sum of their gradients by share."""
     # Path derivatives would bias it: with weights, the score term has a mean.
     config = dataclasses.replace(config, path_derivative=False)
-    with stack.new_graph(), tf.Session() as session:
+    with compat.new_graph(), tf.Session() as session:
         x = draws.binarize(
             tf.constant(train.images[number : number + 1]),
             draws.key(config.seed, 0, "binarization"),
@@ -240,7 +242,7 @@ def _weighted_by_hand(config, weights, train, number):
         variables = {v.op.name: v for v in tf.trainable_variables()}
         gradients = tf.gradients(share * log_weights, list(variables.values()))
         session.run(tf.global_variables_initializer())
-        stack.load(session, variables, weights)
+        compat.load(session, variables, weights)
         return session.run([log_weights, dict(zip(variables, gradients))])
 
 

@@ -5,9 +5,9 @@ import functools
 
 import numpy as np
 
-from cvae import mnist as mnist_module
 from cvae.config import Config
-from cvae.mnist import Dataset, Split
+from cvae.data import mnist as mnist_module
+from cvae.data.mnist import Dataset, Split
 
 CONFIG = Config(
     hidden=(32,),

@@ -5,7 +5,7 @@ import hashlib
 import os
 import struct
 
-from cvae import mnist
+from cvae.data import mnist
 
 LIMITS = mnist.Limits(max_size=1 << 20, pause=0.01)
 

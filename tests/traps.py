@@ -54,33 +54,33 @@ def signal_self(number, stamp):
 
 
 def _steps():
-    from cvae.trainer import Trainer
+    from cvae.training.step import Trainer
 
     return Trainer, "steps"
 
 
 def _evaluation():
-    from cvae.inference import Model
+    from cvae.inference.trained import Model
 
     return Model, "bound"
 
 
 def _checkpoint():
-    from cvae import run
+    from cvae.runs import run
 
     return run, "write_arrays"
 
 
 def _metrics():
-    from cvae.run import Run
+    from cvae.runs.run import Run
 
     return Run, "append_metrics"
 
 
 def _events():
-    from cvae import training
+    from cvae.training import loop
 
-    return training, "_write_events"
+    return loop, "_write_events"
 
 
 SITES = {
@@ -96,7 +96,7 @@ SITES = {
 
 
 def _half_checkpoint(real, path, arrays):
-    from cvae import files
+    from cvae.storage import files
 
     spare = path.with_suffix(".spare")
     real(spare, arrays)

@@ -1,8 +1,8 @@
 """The curves of `time_to_bound.py`."""
 
-from cvae import style
-from cvae.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, VERMILLION
-from cvae.style import hexadecimal as _hex
+from cvae.plotting import style
+from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, VERMILLION
+from cvae.plotting.style import hexadecimal as _hex
 
 HEIGHT = 190.0  # points
 INKS = (BLUE, VERMILLION, BLACK)

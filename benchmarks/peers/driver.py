@@ -11,7 +11,8 @@ from pathlib import Path
 
 import setup_env
 
-from cvae import options, threads
+from cvae.backend import threads
+from cvae.cli import options
 from cvae.errors import CvaeError
 
 BENCHMARKS = Path(__file__).resolve().parent.parent

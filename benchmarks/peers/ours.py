@@ -1,4 +1,4 @@
-"""This package's trainer, as `cvae.training` drives it.
+"""This package's trainer, as `cvae.training.loop` drives it.
 
 Images in the graph, 16 steps a call, random numbers keyed by (seed, step, purpose). It
 also keeps the weights' moving average at every step, which no other peer does, and
@@ -8,13 +8,14 @@ also keeps the weights' moving average at every step, which no other peer does, 
 import numpy as np
 import tensorflow as tf
 
-from cvae import schedule, zs
-from cvae.trainer import Trainer
-from cvae.training import BLOCK
+from cvae import zs
+from cvae.training import schedule
+from cvae.training.loop import BLOCK
+from cvae.training.step import Trainer
 
 
 class Peer:
-    """`cvae.trainer.Trainer`, with the order and the rates of `cvae.schedule`."""
+    """`Trainer`, with the order and the rates of `cvae.training.schedule`."""
 
     flop = None
 

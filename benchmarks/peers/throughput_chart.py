@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cvae import style
-from cvae.style import AXIS, BLACK, BLUE, HAIRLINE, SMALL
-from cvae.style import hexadecimal as _hex
+from cvae.plotting import style
+from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, SMALL
+from cvae.plotting.style import hexadecimal as _hex
 
 ROW, HEAD, FOOT = 12.0, 20.0, 28.0  # points
 LEFT, RIGHT = 172.0, 44.0  # points of the names, and of the numbers

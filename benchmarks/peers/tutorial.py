@@ -8,7 +8,8 @@ their bits are drawn in the graph, which is faster than in NumPy.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import stack, zs
+from cvae import zs
+from cvae.backend import compat
 from peers import layers, shuffled
 
 
@@ -23,7 +24,7 @@ class Peer:
         self._y = np.eye(config.n_classes, dtype=np.float32)[train.labels]
         random = np.random.RandomState(config.seed)
         self._order = shuffled(len(train.images), config.batch_size, random)
-        with stack.new_graph() as graph:
+        with compat.new_graph() as graph:
             tf.set_random_seed(config.seed)
             self._fed_images = tf.placeholder(tf.float32, [None, config.x_dim])
             self._fed_y = tf.placeholder(tf.float32, [None, config.n_classes])

@@ -22,8 +22,8 @@ import traceback
 
 import numpy as np
 
-from cvae import mnist
 from cvae.config import Config
+from cvae.data import mnist
 from peers import BLOCK
 
 # Module and arguments of each. A module is imported where its framework is installed.

@@ -29,8 +29,9 @@ import numpy as np
 import tiny
 import traps
 
-from cvae import mnist, sampling, training  # noqa: F401  (for the lives to inherit)
-from cvae.run import Run
+from cvae.data import mnist
+from cvae.runs.run import Run
+from cvae.training import loop  # noqa: F401  (for the lives to inherit)
 
 SETTINGS = "--hidden 32 --z-dim 5 --batch-size 250 --epochs 10 --evaluate-every 2"
 LIFE = 1.5  # seconds, of which a random moment is one
@@ -172,7 +173,7 @@ class Soak:
         seconds = self._chance.uniform(0.05, 1.0)
 
         def prepare():
-            training.BLOCK, training.SAVE_SECONDS = block, seconds
+            loop.BLOCK, loop.SAVE_SECONDS = block, seconds
 
         return prepare
 

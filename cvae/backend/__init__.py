@@ -1,0 +1,1 @@
+"""TensorFlow as the package uses it: what differs between versions, threads, draws."""

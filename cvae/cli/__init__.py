@@ -1,0 +1,5 @@
+"""What the scripts share: arguments, options, errors as one line."""
+
+from cvae.cli.parser import STOP_SIGNALS, Parser, run_main
+
+__all__ = ["STOP_SIGNALS", "Parser", "run_main"]

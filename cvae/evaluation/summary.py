@@ -1,0 +1,169 @@
+"""Measured numbers in, `evaluation.json` out: means, errors, rates, all in NumPy."""
+
+from typing import Any, Dict, NamedTuple, Tuple
+
+import numpy as np
+
+from cvae.inference import importance
+
+ACTIVE = 0.01  # Cov_x(E_q[z_u]) from which a unit counts as active
+MISTAKES = 20  # at most, that are listed
+_NORMAL_95 = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+class Measured(NamedTuple):
+    """Of each test image, float64, in nats where nothing else is said."""
+
+    labels: np.ndarray  # [n]
+    bound: np.ndarray  # [n], one sample of z each, as are its two parts
+    reconstruction: np.ndarray
+    kl_sampled: np.ndarray
+    kl: np.ndarray  # [n], in closed form
+    mean: np.ndarray  # [n, d], of q(z | x, y) for the image's class, as is its
+    logstd: np.ndarray  # log standard deviation, both in units of z
+    levels: Tuple[int, ...]  # particles; the last is that of the two below it
+    decisive: np.ndarray  # [n, K], log p(x | y) of each y, by which Bayes' rule decides
+    ess: np.ndarray  # [n], effective sample size of the image's class
+    own: np.ndarray  # [n, levels], log p(x | y) of the image's class at each level
+    marginal: np.ndarray  # [n, levels], log p(x)
+    particles: np.ndarray  # [n, K], how many those have
+
+
+def summarize(measured: Measured) -> Dict[str, Any]:
+    """Return what `evaluation.json` says of the test images."""
+    particles = measured.levels[-1]
+    quantities = _quantities(measured)
+    results = {name: estimate(values) for name, values in quantities.items()}
+    results["log_likelihood"]["particles"] = particles
+    results["marginal"]["particles"] = particles
+    results["growth"] = _growth(measured)
+    results["ess"] = {
+        "median": float(np.median(measured.ess)),
+        "p5": float(np.percentile(measured.ess, 5)),
+        "particles": particles,
+    }
+    results["classifier"] = dict(
+        _classifier(measured.decisive, measured.labels),
+        particles=importance.decisive_particles(particles),
+    )
+    results["latent"] = _latent(measured.mean, measured.logstd)
+    results["per_class"] = _per_class(measured, quantities)
+    results["n_images"] = len(measured.labels)
+    return results
+
+
+def arrays(measured: Measured) -> Dict[str, np.ndarray]:
+    """Return what `evaluation.npz` holds of each test image."""
+    return dict(
+        _quantities(measured),
+        ess=measured.ess,
+        log_likelihoods=measured.decisive,
+        particles=measured.particles.astype(np.int32),
+    )
+
+
+def estimate(values: np.ndarray) -> Dict[str, float]:
+    """Return mean and standard error over images."""
+    values = np.asarray(values, np.float64)
+    stderr = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return {"mean": float(values.mean()), "stderr": float(stderr)}
+
+
+def marginal(log_likelihoods: np.ndarray) -> np.ndarray:
+    """Return log p(x) = log Σ_y π_y p(x | y), π_y = 1/K, of log p(x | y) `[…, K]`."""
+    top = log_likelihoods.max(-1)
+    total = np.exp(log_likelihoods - top[..., None]).mean(-1)
+    return top + np.log(total)
+
+
+def wilson(errors: int, n: int) -> Tuple[float, float]:
+    """Return the 95 % interval of a rate of `errors` in `n` (Wilson 1927)."""
+    square = _NORMAL_95**2
+    middle = (errors + square / 2) / (n + square)
+    half = _NORMAL_95 * np.sqrt(errors * (n - errors) / n + square / 4) / (n + square)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def _quantities(measured):
+    return {
+        "bound": measured.bound,
+        "reconstruction": measured.reconstruction,
+        "kl": measured.kl,
+        "kl_sampled": measured.kl_sampled,
+        "log_likelihood": measured.own[:, -1],
+        "marginal": measured.marginal[:, -1],
+    }
+
+
+def _growth(measured):
+    rows = []
+    for column, particles in enumerate(measured.levels):
+        own = measured.own[:, column]
+        row = {
+            "particles": particles,
+            "log_likelihood": estimate(own),
+            "marginal": estimate(measured.marginal[:, column]),
+        }
+        if column:
+            row["gain"] = estimate(own - measured.own[:, column - 1])
+        rows.append(row)
+    return rows
+
+
+def _classifier(log_likelihoods, labels):
+    """Bayes' rule: p(y | x) is in proportion to p(x | y), as all π_y are the same."""
+    n, n_classes = log_likelihoods.shape
+    predicted = log_likelihoods.argmax(1)
+    own = log_likelihoods[np.arange(n), labels]
+    log_odds = log_likelihoods.max(1) - own
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-log_odds[wrong], kind="stable")][:MISTAKES]
+    confusion = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(confusion, (labels, predicted), 1)
+    low, high = wilson(len(wrong), n)
+    return {
+        "errors": len(wrong),
+        "n_images": n,
+        "error_rate": len(wrong) / n,
+        "low": low,
+        "high": high,
+        "log_loss": estimate(marginal(log_likelihoods) + np.log(n_classes) - own),
+        "confusion": confusion.tolist(),
+        "mistakes": [
+            {
+                "image": int(i),
+                "class": int(labels[i]),
+                "predicted": int(predicted[i]),
+                "log_odds": float(log_odds[i]),
+            }
+            for i in worst
+        ],
+    }
+
+
+def _latent(mean, logstd):
+    """KL of each dimension, and active units (Burda et al. 2016, section 5.2).
+
+    A unit is active where the variance over test images of its posterior mean is
+    above `ACTIVE`.
+    """
+    kl = 0.5 * (np.exp(2.0 * logstd) + mean**2 - 1.0 - 2.0 * logstd)
+    activity = mean.var(0, ddof=1) if len(mean) > 1 else np.zeros(mean.shape[1])
+    return {
+        "kl": kl.mean(0).tolist(),
+        "activity": activity.tolist(),
+        "active": int((activity > ACTIVE).sum()),
+        "threshold": ACTIVE,
+    }
+
+
+def _per_class(measured, quantities):
+    wrong = measured.decisive.argmax(1) != measured.labels
+    rows = []
+    for c in range(measured.decisive.shape[1]):
+        chosen = measured.labels == c
+        if chosen.any():
+            means = {k: float(v[chosen].mean()) for k, v in quantities.items()}
+            counts = {"n": int(chosen.sum()), "errors": int(wrong[chosen].sum())}
+            rows.append(dict(means, **{"class": c}, **counts))
+    return rows

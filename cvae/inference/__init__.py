@@ -1,0 +1,1 @@
+"""A trained model as functions of arrays."""

@@ -1,0 +1,61 @@
+"""Residual convolutions for NN_θ and the encoder (He et al. 2016, with pre-activation).
+
+The class enters as in the dense networks, by concatenation, and once more in every
+block, where it scales and shifts the features (Perez et al. 2018, FiLM); with
+`config.film`, in the dense layers too.
+"""
+
+import tensorflow.compat.v1 as tf
+
+from cvae.config import Config
+from cvae.networks.layers import ACTIVATIONS, conv, dense, dense_layers, film, glorot
+
+
+def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
+    """Read x `[n, side²]` given y `[n, K]`: features `[n, hidden[-1]]`.
+
+    Each of `config.channels` halves the side.
+    """
+    side = config.side
+    h = tf.reshape(2.0 * x - 1.0, [-1, side, side, 1])
+    for level, channels in enumerate(config.channels, 1):
+        size = 5 if level == 1 else 3
+        with tf.variable_scope("down_{}".format(level)):
+            h = conv(h, channels, size, "halve", glorot(config.seed), stride=2)
+            h = _blocks(h, y, config)
+    h = tf.reshape(h, [-1, config.dense_dim])
+    return dense_layers(tf.concat([h, y], -1), y, config.hidden, config)
+
+
+def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
+    """Write x given y `[n, K]` and z `[n, d]`: its logits `[n, side²]`.
+
+    The mirror image of `features`.
+    """
+    h = dense_layers(tf.concat([y, z], -1), y, config.hidden[::-1], config)
+    h = dense(h, config.dense_dim, "unfold", config.seed)
+    side = config.small_side
+    h = tf.reshape(h, [-1, side, side, config.channels[-1]])
+    targets = (1,) + config.channels[:-1]
+    for level in range(len(config.channels), 0, -1):
+        with tf.variable_scope("up_{}".format(level)):
+            h = ACTIVATIONS[config.activation](_blocks(h, y, config))
+            h = conv(h, 4 * targets[level - 1], 3, "double", glorot(config.seed))
+            h = tf.nn.depth_to_space(h, 2)
+    return tf.reshape(h, [-1, config.x_dim])
+
+
+def _blocks(h, y, config):
+    for number in range(1, config.blocks + 1):
+        with tf.variable_scope("block_{}".format(number)):
+            h = h + _residual(h, y, config)
+    return h
+
+
+def _residual(h, y, config):
+    """What a block adds: at the start nothing, as its last kernel starts at zero."""
+    activation = ACTIVATIONS[config.activation]
+    channels = h.shape.as_list()[-1]
+    r = conv(activation(h), channels, 3, "conv_1", glorot(config.seed))
+    r = activation(film(r, y, "class", config.seed))
+    return conv(r, channels, 3, "conv_2", tf.zeros_initializer())

@@ -1,0 +1,1 @@
+"""Figures: grids of images, line art, panels, one look."""

@@ -1,0 +1,198 @@
+"""One look for all figures: colours, sizes, type, and files of the same bytes.
+
+Sizes are in points, as they appear in print. Text is set in Computer Modern, which the
+report uses as well; there it stays text, and typst brings the font.
+"""
+
+import contextlib
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from cvae.storage.files import whole_file
+
+# Okabe & Ito's palette: told apart under every common colour blindness.
+BLACK = (0, 0, 0)
+BLUE = (0, 114, 178)
+VERMILLION = (213, 94, 0)
+HAIRLINE = (226, 226, 226)
+AXIS = (110, 110, 110)
+
+TEXT_SIZE = 8.0  # points
+SMALL = 6.5  # points of the numbers beneath images and in cells
+LINE = 10.0  # points from one line of text to the next
+WIDTH = 453.0  # points of the report's line, and of figures as wide as it
+HALF = 221.0  # points of each of two figures that stand side by side
+
+SETTINGS = {
+    "font.family": "cmr10",
+    "font.size": TEXT_SIZE,
+    "axes.unicode_minus": False,
+    "axes.formatter.use_mathtext": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cvae",
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+}
+
+
+@contextlib.contextmanager
+def applied():
+    """Hold to our style, whatever the user's matplotlibrc says."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(SETTINGS)
+        yield
+
+
+def hexadecimal(color):
+    """`color`, an RGB triple, as Matplotlib takes it."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def tint(color, strength):
+    """`color` at `strength` 0 (white paper) to 1, as an RGB triple."""
+    return tuple(int(round(255 + strength * (part - 255))) for part in color)
+
+
+def is_raster(path):
+    """Whether the file at `path` will hold pixels, not text."""
+    return Path(path).suffix != ".svg"
+
+
+def spelled(text, raster):
+    """`text` with a true minus and arrow, and `|`, which only mathtext has in a raster.
+
+    In an SVG `save` puts them in.
+    """
+    if not raster:
+        return text
+    text = re.sub(r"(^|[\s(])-(?=\d)", "\\1$-$", text)
+    return text.replace("->", r"$\rightarrow$").replace("|", "$|$")
+
+
+def figure(width, height, dpi=216.0):
+    """Return an empty figure of `width` by `height` points."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / 72.0, height / 72.0), dpi=dpi, facecolor="white")
+
+
+def add_axes(figure, box, width, height):
+    """Return axes in `box` (left, bottom, width, height), all in points."""
+    left, bottom, across, up = box
+    return figure.add_axes([left / width, bottom / height, across / width, up / height])
+
+
+def write(figure, text, x, y, width, height, color=BLACK, **align):
+    """Write `text` at `x`, `y` points from the lower left corner."""
+    figure.text(x / width, y / height, text, color=hexadecimal(color), **align)
+
+
+def foot(note, width):
+    """Return the points that the note takes at the foot of a figure."""
+    return LINE * len(_note_lines(note, width)) + (2.0 if note else 0.0)
+
+
+def write_note(figure, note, width, height):
+    """Print the note at the foot."""
+    lines = _note_lines(note, width)
+    for number, line in enumerate(lines, 1):
+        y = (len(lines) - number) * LINE + 3.0
+        write(figure, line, 2.0, y, width, height, VERMILLION, va="baseline")
+
+
+def half_figure(note, height, box):
+    """Return figure and axes of half the width; `box` is that of the axes.
+
+    The note at the foot comes on top of `height`, in points.
+    """
+    low = foot(note, HALF)
+    empty = figure(HALF, height + low)
+    write_note(empty, note, HALF, height + low)
+    left, bottom, across, up = box
+    return empty, add_axes(empty, (left, low + bottom, across, up), HALF, height + low)
+
+
+def quiet(axes):
+    """Make the axes grey, and leave those at the right and at the top out."""
+    for side in ("right", "top"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(hexadecimal(AXIS))
+    axes.tick_params(color=hexadecimal(AXIS))
+
+
+def number_y(axes, raster):
+    """Put round numbers on the y axis, with as many decimals as they need."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    ticks = axes.get_yticks()
+    places = max(0, int(np.ceil(-np.log10(ticks[1] - ticks[0]) - 1e-9)))
+    form = "{{:.{}f}}".format(places) if places < 4 else "{:g}"
+    axes.yaxis.set_major_formatter(lambda v, _: spelled(form.format(v), raster))
+
+
+def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):
+    """Write `text` `offset` points from `at`, even outside of the axes."""
+    axes.annotate(
+        text,
+        at,
+        xytext=offset,
+        xycoords=xycoords,
+        textcoords="offset points",
+        color=hexadecimal(ink),
+        ha=ha,
+        va=va,
+        size=size,
+        annotation_clip=False,
+    )
+
+
+def middle(axes, text, x, y, ink=BLACK, size=TEXT_SIZE, ha="center", rotation=0):
+    """Write `text`, its middle line at (`x`, `y`) in the units of `axes`."""
+    look = {"color": hexadecimal(ink), "size": size, "rotation": rotation}
+    axes.text(x, y, text, ha=ha, va="center", **look)
+
+
+def save(figure, path):
+    """Write `figure` to `path` in the format of its suffix; same figure, same bytes.
+
+    Raises:
+        CvaeError: the disk refuses.
+    """
+    path = Path(path)
+    svg = not is_raster(path)
+    metadata = {"Date": None} if svg else {"Software": "cvae"}
+    with whole_file(path) as scratch:
+        figure.savefig(str(scratch), dpi=figure.dpi, metadata=metadata)
+        if svg:
+            text = scratch.read_text(encoding="utf-8")
+            scratch.write_text(_for_typst(text), encoding="utf-8")
+
+
+def _note_lines(note, width):
+    return textwrap.wrap(note, max(10, int(width / (0.47 * TEXT_SIZE))))
+
+
+def _for_typst(svg):
+    """Name the report's font, and give text the signs that cmr10 does not have."""
+    svg = svg.replace("cmr10", "New Computer Modern")
+    return re.sub(
+        r"(<text[^>]*>)([^<]*)",
+        lambda m: m.group(1) + _signs(m.group(2)),
+        svg,
+    )
+
+
+def _signs(text):
+    text = text.replace("-&gt;", "\u2192")
+    return re.sub(r"(^|[\s(])-(?=\d)", "\\1\u2212", text)

@@ -1,0 +1,159 @@
+"""`make report`: data, training, samples, evaluation and the PDF, in one go."""
+
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Optional
+
+from cvae import progress
+from cvae.config import Config, preset
+from cvae.data import mnist
+from cvae.data.mnist import Dataset, MnistUnavailable
+from cvae.errors import CvaeError
+from cvae.evaluation import evaluate, learning, tables
+from cvae.inference import generate
+from cvae.report import document
+from cvae.runs.run import RUNS, Run
+from cvae.storage.checkout import ROOT
+from cvae.training import loop
+
+# Seconds that a stage takes at most on two cores, for the time left; training's share
+# is its budget, and the evaluation takes some more for each particle.
+STAGE_SECONDS = {"data": 30, "training": 0, "samples": 10, "evaluation": 40, "PDF": 90}
+SECONDS_A_PARTICLE = {"mlp": 0.3, "conv": 5.0}
+PARTICLES = 1000  # of z an image for log p(x | y)
+FEWER_PARTICLES = {"quick": 100}  # of presets
+SMALL = {"dataset": "mnist-5k", "epochs": 150.0}  # fewer images, more passes
+
+
+def make_report(
+    preset_name: str, output: Optional[Path], mnist_dir: Optional[Path]
+) -> int:
+    """Go from nothing to report.pdf in `output`; return the exit status.
+
+    Without an `output` the report goes into the run, `runs/report-<preset>`. What an
+    earlier call finished is kept: a stopped training is resumed, a finished one is not
+    repeated.
+
+    Raises:
+        CvaeError: one of the stages cannot be done.
+    """
+    config = preset(preset_name)
+    document.check_typesetter()
+    learning.scikit("neighbors")  # that it lacks is said now, not after the training
+    particles = FEWER_PARTICLES.get(preset_name, PARTICLES)
+    stages = _Stages(config, particles)
+    stages.begin("data")
+    dataset = load_or_fall_back(mnist_dir)
+    if dataset.name != config.dataset:
+        config = preset(preset_name, **SMALL)
+    run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
+
+    stages.begin("training")
+    status = loop.train_and_tell(run, dataset)
+    if status:
+        print("the report goes on from there, too: make report")
+        return status
+
+    stages.begin("samples")
+    for path in generate.write_samples(run, None, None, 10, generate.Style()):
+        print(path)
+
+    stages.begin("evaluation")
+    if not _is_evaluated(run, dataset, particles):
+        evaluate.evaluate_run(run, dataset, particles, ais=0)
+    print(tables.evaluation_table(run.evaluation()))
+
+    stages.begin("PDF")
+    *others, pdf = document.build(run, output or run.path, dataset)
+    for path in others:
+        print(path)
+    stages.end()
+    print(pdf)
+    return 0
+
+
+def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
+    """Return MNIST, or where no mirror can be reached and nothing is on disk, mnist-5k.
+
+    The small subset is installed as the extra `offline`, and announced in a box.
+    """
+    try:
+        return mnist.load("mnist", mnist_dir)
+    except MnistUnavailable as error:
+        print(error, file=sys.stderr)
+    print(_box(mnist.note("mnist-5k"), "To train on all of MNIST, see above."))
+    setup = ROOT / "scripts" / "setup_env.py"
+    install = [sys.executable, str(setup), "--venv", sys.prefix, "--extra", "offline"]
+    subprocess.call(install)
+    return mnist.load("mnist-5k")
+
+
+def open_or_create(path: Path, config: Config) -> Run:
+    """Return the run at `path`, made if it is not there.
+
+    Raises:
+        CvaeError: it is there with other settings.
+    """
+    if not (path / "config.json").exists():
+        return Run.create(path, config)
+    run = Run(path)
+    if run.config != config:
+        raise CvaeError(
+            "{} has other settings than this report's: move it away, or delete it "
+            "with the other runs by `make clean-runs`".format(path)
+        )
+    return run
+
+
+def _is_evaluated(run, dataset, particles):
+    """Whether `run` has an evaluation as it is now, of as many particles or more."""
+    try:
+        found = run.evaluation()
+        run.evaluation_arrays()
+    except CvaeError:  # missing or damaged: made anew
+        return False
+    return (
+        found["step"] == run.load_checkpoint(best=True).state["step"]
+        and found["dataset"] == dataset.name
+        and found["n_images"] == len(dataset.test.images)
+        and found["log_likelihood"]["particles"] >= particles
+    )
+
+
+class _Stages:
+    """Announces each stage with the time that is left at most."""
+
+    def __init__(self, config, particles):
+        self._seconds = dict(STAGE_SECONDS, training=60.0 * config.minutes)
+        of_particles = SECONDS_A_PARTICLE[config.network] * particles
+        self._seconds["evaluation"] += of_particles
+        self._names = list(self._seconds)
+        self._began = time.monotonic()
+
+    def begin(self, name):
+        number = self._names.index(name)
+        left = sum(self._seconds[n] for n in self._names[number:])
+        print(
+            "\n[{}/{}] {} - at most {} minutes left in all".format(
+                number + 1, len(self._names), name, progress.clock(left)
+            ),
+            flush=True,
+        )
+
+    def end(self):
+        seconds = time.monotonic() - self._began
+        print("\ndone in {} minutes:".format(progress.clock(seconds)))
+
+
+def _run_name(preset_name, dataset):
+    suffix = "" if dataset.name == "mnist" else "-" + dataset.name
+    return "report-{}{}".format(preset_name, suffix)
+
+
+def _box(*lines):
+    text = [piece for line in lines for piece in textwrap.wrap(line, 76)]
+    edge = "+" + "-" * 78 + "+"
+    return "\n".join([edge] + ["| {:76} |".format(piece) for piece in text] + [edge])

@@ -1,0 +1,1 @@
+"""Files that appear whole, and are believed only once checked."""

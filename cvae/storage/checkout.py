@@ -1,0 +1,5 @@
+"""Where the checkout is that this package is part of."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]

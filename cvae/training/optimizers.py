@@ -1,0 +1,62 @@
+"""One update of the weights: Adam or Muon, weight decay, and their moving average."""
+
+import functools
+
+import tensorflow.compat.v1 as tf
+
+from cvae.config import Config
+from cvae.networks.layers import is_kernel
+from cvae.training.muon import Muon
+
+AVERAGE_EVERY = 16  # steps, once the average is no longer young
+YOUNG = 1024  # steps
+
+
+def update(cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config):
+    """Return the operation that lowers `cost` by one step, and averages the weights.
+
+    Args:
+        cost: a scalar, in nats.
+        step: its number, an int64 scalar.
+        rate: learning rate of the step, a float32 scalar.
+    """
+    done = _minimize(cost, rate, config)
+    if config.weight_decay:
+        with tf.control_dependencies([done]):
+            done = _shrink_kernels(rate * config.weight_decay)
+    with tf.control_dependencies([done]):
+        return _move_average(step, config)
+
+
+def _minimize(cost, rate, config):
+    """One step of Adam, or of Muon for the kernels that it suits."""
+    adam = tf.train.AdamOptimizer(rate)
+    gradients = adam.compute_gradients(cost)
+    suited = [pair for pair in gradients if Muon.suits(pair[1])]
+    if config.optimizer == "adam" or not suited:
+        return adam.apply_gradients(gradients)
+    rest = [pair for pair in gradients if not Muon.suits(pair[1])]
+    return tf.group(adam.apply_gradients(rest), Muon(rate).apply_gradients(suited))
+
+
+def _shrink_kernels(share):
+    """Weight decay apart from Adam's moments (Loshchilov & Hutter 2019, AdamW)."""
+    kernels = [v for v in tf.trainable_variables() if is_kernel(v)]
+    return tf.group(*(kernel.assign_sub(share * kernel) for kernel in kernels))
+
+
+def _move_average(step, config):
+    """Take the weights after `step` into their average, if the step is one that does.
+
+    Which steps do depends only on their numbers, so that a call may end anywhere.
+    """
+    every = AVERAGE_EVERY if config.average else 1  # 0: the weights as they are
+    young = step < YOUNG
+    due = tf.logical_or(young, tf.equal((step + 1) % every, 0))
+    n_steps = tf.where(young, 1.0, float(every))
+    # The younger, the faster it forgets: the start would linger.
+    age = tf.cast(step, tf.float32)
+    decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps
+    average = tf.train.ExponentialMovingAverage(decay)
+    move = functools.partial(average.apply, tf.trainable_variables())
+    return tf.cond(due, move, tf.no_op)

@@ -1,0 +1,209 @@
+"""The SGVB training graph, and the session that holds its state."""
+
+import dataclasses
+from typing import Dict
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from cvae import model, zs
+from cvae.backend import compat, draws, threads
+from cvae.config import Config
+from cvae.data.mnist import Split
+from cvae.errors import CvaeError
+from cvae.runs.run import AVERAGE
+from cvae.training import optimizers
+
+TOWERS = 2  # parts of a batch, whatever the cores: parts key their draws, and round
+WIDE = 1024  # units of a layer whose weights two cores do better to read once
+LOGITS_BIAS = "gen/x_logits/bias"  # of dense nets; in convolutions pixels share theirs
+
+
+class Trainer:
+    """θ and φ under training: minus the mean bound minimized, weights averaged.
+
+    The images stay in the graph, and a call runs many steps in one `tf.while_loop`, so
+    that TensorFlow is not entered anew for every step. The halves of a batch go through
+    the nets side by side, each on its share of the cores: threads that work on products
+    of their own do not wait for each other within each product. Wide nets take batches
+    whole: their weights are more than a core's cache holds.
+
+    In dense nets the bias of each pixel's logit starts at the pixel's log-odds in the
+    images: those of dark pixels are far from zero, a long way at Adam's pace.
+
+    With `weighted`, what it maximizes is the mean importance-weighted bound of
+    `config.iwae_particles` (Burda et al. 2016).
+
+    Raises:
+        CvaeError: its graph does not train the model's own variables, and only them.
+    """
+
+    def __init__(self, config: Config, train: Split, weighted: bool = False):
+        if weighted:  # where the score term's mean is not zero
+            config = dataclasses.replace(
+                config, particles=config.iwae_particles, path_derivative=False
+            )
+        share = tf.ConfigProto(
+            intra_op_parallelism_threads=max(1, threads.cores() // _n_towers(config))
+        )
+        with compat.new_graph() as graph:
+            self._build(config, train, weighted)
+            self._session = tf.Session(graph=graph, config=share)
+        self._session.run(
+            self._initialize, {self._images: train.images, self._labels: train.labels}
+        )
+        if LOGITS_BIAS in self._variables:
+            names = LOGITS_BIAS, LOGITS_BIAS + AVERAGE
+            variables = {name: self._variables[name] for name in names}
+            log_odds = dict.fromkeys(names, _log_odds(train.images))
+            compat.load(self._session, variables, log_odds)
+
+    def steps(
+        self, first_step: int, order: np.ndarray, rates: np.ndarray
+    ) -> np.ndarray:
+        """Take one step for each row of `order`.
+
+        Args:
+            first_step: number of the first step, which keys its draws.
+            order: image numbers, int32 `[steps, batch]`.
+            rates: learning rate of each step, float32 `[steps]`.
+
+        Returns:
+            The mean bound on log p(x | y) of each step's batch in nats, `[steps]`.
+        """
+        feed = {self._first: first_step, self._order: order, self._rates: rates}
+        return self._session.run(self._bounds, feed)
+
+    def state(self) -> Dict[str, np.ndarray]:
+        """Return everything that training changes: name to array."""
+        return self._session.run(self._variables)
+
+    def averages(self) -> Dict[str, np.ndarray]:
+        """Return the averaged weights by their variables' names."""
+        return self._session.run(self._averages)
+
+    def restore(self, arrays: Dict[str, np.ndarray]) -> None:
+        """Take over a `state()`.
+
+        Raises:
+            CvaeError: the arrays are those of another architecture.
+        """
+        compat.load(self._session, self._variables, arrays)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self._session.close()
+
+    def _build(self, config, train, weighted):
+        self._images = tf.placeholder(tf.uint8, train.images.shape)
+        self._labels = tf.placeholder(tf.uint8, train.labels.shape)
+        images, labels = (
+            tf.Variable(data, trainable=False, collections=["data"], use_resource=True)
+            for data in (self._images, self._labels)
+        )
+        self._first = tf.placeholder(tf.int64, [])
+        self._order = tf.placeholder(tf.int32, [None, config.batch_size])
+        self._rates = tf.placeholder(tf.float32, [None])
+
+        def one_step(i, bounds):
+            chosen = self._order[i]
+            step = self._first + tf.cast(i, tf.int64)
+            bound, update = _sgvb_step(
+                tf.gather(images, chosen),
+                tf.one_hot(tf.gather(labels, chosen), config.n_classes),
+                step,
+                self._rates[i],
+                config,
+                weighted,
+            )
+            with tf.control_dependencies([update]):
+                return i + 1, bounds.write(i, bound)
+
+        n_steps = tf.size(self._rates)
+        _, bounds = tf.while_loop(
+            lambda i, _: i < n_steps,
+            one_step,
+            (0, tf.TensorArray(tf.float32, n_steps)),
+            parallel_iterations=1,
+        )
+        self._bounds = bounds.stack()
+        _check_shared(config)
+        self._variables = {v.op.name: v for v in tf.global_variables()}
+        self._averages = {
+            v.op.name: self._variables[v.op.name + AVERAGE]
+            for v in tf.trainable_variables()
+        }
+        data = tf.variables_initializer(tf.get_collection("data"))
+        self._initialize = tf.group(data, tf.global_variables_initializer())
+
+
+def _check_shared(config):
+    """Check that the graph trains the variables of the model's own graph, no others.
+
+    Raises:
+        CvaeError: parts of a batch train weights of their own, or some are not trained.
+    """
+    trained, own = {v.op.name for v in tf.trainable_variables()}, set()
+
+    def note(name, shape, **unused):  # instead of a variable, which takes longer
+        own.add(name)
+        return tf.placeholder(tf.float32, shape)
+
+    with tf.Graph().as_default(), tf.variable_scope("", custom_getter=note):
+        nets = model.build_networks(config)
+        x, y = tf.zeros([1, config.x_dim]), tf.zeros([1, config.n_classes])
+        mean, _ = nets.encoder(x, y)
+        nets.decoder(y, mean)
+    for names, fault in ((trained - own, "has"), (own - trained, "lacks")):
+        if names:
+            raise CvaeError(
+                f"the training graph {fault} {min(names)}, unlike the model's own: "
+                "part of the training would be lost; build every part of a batch on "
+                "the same `model.build_networks`"
+            )
+
+
+def _log_odds(images):
+    """Return each pixel's log-odds of a 1, finite by half a 1 and half a 0 added."""
+    share = (images.sum(0) / 255.0 + 0.5) / (len(images) + 1.0)
+    return np.log(share / (1.0 - share)).astype(np.float32)
+
+
+def _sgvb_step(intensities, y, step, rate, config, weighted):
+    """One update of θ and φ: the batch's bound on log p(x | y), and the update."""
+    n_towers = _n_towers(config)
+    sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
+    parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
+    nets = model.build_networks(config)
+    towers = [
+        _tower(nets, *part, step * TOWERS + i, config, weighted)
+        for i, part in enumerate(parts)
+    ]
+    costs, bounds = zip(*towers)
+    cost = tf.reduce_mean(tf.concat(costs, 0))
+    update = optimizers.update(cost, step, rate, config)
+    # The bound is on log p(x, y); log π_y = -log K is not the model's merit.
+    bound = tf.reduce_mean(tf.concat(bounds, 0)) + np.log(config.n_classes)
+    return bound, update
+
+
+def _n_towers(config):
+    if max(config.hidden) >= WIDE:
+        return 1
+    return min(TOWERS, config.batch_size)
+
+
+def _tower(nets, intensities, y, number, config, weighted):
+    """Of each image the cost and the bound on log p(x, y), draws keyed by `number`."""
+    x = draws.binarize(intensities, draws.key(config.seed, number, "binarization"))
+    posterior_key = draws.key(config.seed, number, "posterior")
+    bound = model.lower_bound(nets, x, y, posterior_key, config, config.particles)
+    if not weighted:
+        return bound.sgvb(), bound
+    log_joint = bound.bn.log_joint()
+    tighter = zs.variational.importance_weighted_objective(
+        lambda _: log_joint, {}, variational=bound.variational, axis=0
+    )
+    return tighter.sgvb(), bound
