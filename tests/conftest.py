@@ -1,7 +1,6 @@
 """What the tests share: the import path and MNIST itself."""
 
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -9,22 +8,22 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT / "tests" / "helpers"), str(ROOT)]
 sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 # They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
 ON_ZHUSUAN = (
-    *("ais", "draws", "evaluation", "exact", "implementations", "importance"),
-    *("inference", "model", "muon", "networks", "trainer", "training", "zs_upstream"),
+    *("ais", "draws", "evaluate", "exact", "implementations", "importance"),
+    *("loop", "model", "muon", "networks", "step", "trained", "upstream"),
 )
 
 
 # They see nothing that differs between the stacks: .ci/run runs them on one.
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
-    *("package", "report", "report_pages"),
+    *("document", "package", "pages"),
 )
 
 
@@ -44,7 +43,8 @@ def pytest_itemcollected(item):
     if name in ONCE:
         item.add_marker("once")
     if not item.get_closest_marker("xdist_group"):  # what a file shares is made once
-        item.add_marker(pytest.mark.xdist_group(re.sub("^report_.*", "report", name)))
+        group = "document" if name in ("build", "pages") else name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_modifyitems(config, items):

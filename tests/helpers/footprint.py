@@ -1,0 +1,73 @@
+"""Train or evaluate the default preset in this process; print the memory it took.
+
+    python tests/helpers/footprint.py train RUN MNIST_DIR
+    python tests/helpers/footprint.py evaluate MNIST_DIR
+
+The output is JSON: megabytes of resident memory at each peak, which only Linux reports.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import tiny
+
+from cvae.config import preset
+from cvae.data import mnist
+from cvae.inference.trained import Model
+from cvae.runs.run import Run
+from cvae.training import loop
+
+EPOCHS, STEPS = 4, 16  # epochs of so few steps that a test need not wait for them
+N_IMAGES, PARTICLES = 4, (1000, 1000, 10000)  # the first ones take what is kept
+
+
+def main():
+    """Do what the command line says, and print the peaks, the imports' first."""
+    peaks = [peak()]
+    do, *rest = sys.argv[1:]
+    {"train": train, "evaluate": evaluate}[do](peaks, *map(Path, rest))
+    print(json.dumps(peaks))
+
+
+def train(peaks, path, mnist_dir):
+    """Append the peak of each epoch, from one row of metrics to the next."""
+    dataset = mnist.load("mnist", mnist_dir)
+    config = preset("default", minutes=None, evaluate_every=1)
+    epochs = EPOCHS * STEPS * config.batch_size / len(dataset.train.images)
+    config = preset("default", epochs=epochs, minutes=None, evaluate_every=1)
+    append_metrics = Run.append_metrics
+
+    def measured(run, row):
+        append_metrics(run, row)
+        peaks.append(peak())
+
+    Run.append_metrics = measured
+    loop._Loop._epoch_end = lambda _, step: (step // STEPS + 1) * STEPS
+    loop.train(Run.create(path, config), dataset)
+    peaks.append(peak())  # of the last checkpoint
+
+
+def evaluate(peaks, mnist_dir):
+    """Append the peak of importance sampling with each number of particles."""
+    config, test = preset("default"), mnist.load("mnist", mnist_dir).test
+    bits, labels = mnist.binarize(test.images[:N_IMAGES]), test.labels[:N_IMAGES]
+    with Model(config, tiny.random_weights(tiny.shapes(config))) as model:
+        for particles in PARTICLES:
+            model.log_likelihood(bits, labels, particles)
+            peaks.append(peak())
+
+
+def peak():
+    """The most megabytes that this process held since it was last asked.
+
+    `getrusage` would begin with the peak of the process that started this one.
+    """
+    status = Path("/proc/self/status").read_text()
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    Path("/proc/self/clear_refs").write_text("5")
+    return 1024 * int(fields["VmHWM"].split()[0]) / 1e6
+
+
+if __name__ == "__main__":
+    main()

