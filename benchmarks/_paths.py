@@ -14,7 +14,7 @@ def _one_line(kind, error, trace):
     if kind.__name__ != "CvaeError":
         sys.__excepthook__(kind, error, trace)
         return
-    print("error: {}".format(error), file=sys.stderr, flush=True)
+    print(f"error: {error}", file=sys.stderr, flush=True)
     os._exit(2)
 
 

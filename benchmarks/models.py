@@ -131,7 +131,7 @@ def main():
 
 def key_of(name: str, epochs: float) -> str:
     """Return what the JSON calls the variant `name` of a base of so many epochs."""
-    return "{}-{:g}".format(name, epochs)
+    return f"{name}-{epochs:g}"
 
 
 def config_of(variant: Variant, epochs: float) -> Config:
@@ -172,7 +172,7 @@ def table(rows, epochs):
     base = rows.get(key_of("base", epochs))
     lines = [
         "Held-out images, nats; the bound of 10,000, the rest of as many as stated, "
-        "{} particles; in brackets, beyond the base".format(PARTICLES),
+        f"{PARTICLES} particles; in brackets, beyond the base",
         "",
         shared.line(
             ["", "epochs", "minutes", "training bound", "bound", "log p(x\\|y)"]
@@ -188,8 +188,8 @@ def _cells(found, base):
     def beyond(of):
         value = of(found)
         if not base or found is base:
-            return "{:.2f}".format(value)
-        return "{:.2f} ({:+.2f})".format(value, value - of(base))
+            return f"{value:.2f}"
+        return f"{value:.2f} ({value - of(base):+.2f})"
 
     return [
         found["text"],

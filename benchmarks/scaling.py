@@ -119,7 +119,7 @@ def _measure(axes, repeats, seconds):
             )
             if done.returncode:
                 said = done.stderr.strip().splitlines() or ["no word of why"]
-                raise CvaeError("{} failed: {}".format(point, said[-1]))
+                raise CvaeError(f"{point} failed: {said[-1]}")
             found[point].append(json.loads(done.stdout))
             progress.advance(1)
     return found
@@ -237,7 +237,7 @@ def _table(axis):
             "{median:.0f} ({low:.0f}-{high:.0f})".format(**micro),
             "{:.2f}".format(row["flop_per_image"] / 1e6),
             "{:.0f}".format(row["gflops"]),
-            *("{:,.0f}".format(size / 1e6) for size in sizes),
+            *(f"{size / 1e6:,.0f}" for size in sizes),
         ]
         lines.append(line.format(*cells))
     slopes = (

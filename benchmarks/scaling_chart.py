@@ -101,7 +101,7 @@ def _name(panel, y_label, x_label):
     """Words and numbers at the left column and the bottom row alone."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-    number = FuncFormatter(lambda value, _: "{:,.0f}".format(value))
+    number = FuncFormatter(lambda value, _: f"{value:,.0f}")
     low, high = panel.get_ylim()
     panel.yaxis.set_major_locator(
         LogLocator(subs=[1] if high > 100 * low else [1, 2, 5])

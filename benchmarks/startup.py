@@ -39,15 +39,15 @@ STEPPED = 3  # exit status of a process that took its first step
 
 TINY = "--hidden 32 --z-dim 5 --epochs 0.1".split()
 ONE_STEP = "--epochs 0.001".split()
-FIRST_STEP = """
+FIRST_STEP = f"""
 import os, runpy, sys
 del sys.argv[0]
 sys.path[:0] = [os.path.dirname(sys.argv[0])]
 import _env
 from cvae.progress import Progress
-Progress.advance = lambda *_: os._exit({})
+Progress.advance = lambda *_: os._exit({STEPPED})
 runpy.run_path(sys.argv[0], run_name="__main__")
-""".format(STEPPED)
+"""
 
 
 def main():
@@ -102,7 +102,7 @@ def _run(args, status):
     )
     if done.returncode != status:
         said = done.stderr.strip().splitlines() or ["no word of why"]
-        raise CvaeError("a process ended with {}: {}".format(done.returncode, said[-1]))
+        raise CvaeError(f"a process ended with {done.returncode}: {said[-1]}")
 
 
 def _cpu_seconds():

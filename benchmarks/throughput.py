@@ -83,9 +83,7 @@ def main():
     arguments = parser.parse_args()
     for size in arguments.batch_sizes:
         if not 1 <= size <= IMAGES:
-            raise CvaeError(
-                "batches have 1 to {:,} images, not {}".format(IMAGES, size)
-            )
+            raise CvaeError(f"batches have 1 to {IMAGES:,} images, not {size}")
     files.check_place(arguments.output.parent)
     mnist.fetch(arguments.mnist_dir)  # missing is said here
     pythons = driver.pythons(arguments.peers)
@@ -103,7 +101,7 @@ def _measure(batch_size, pythons, arguments):
     config, rows = recipe(batch_size), {}
     with contextlib.ExitStack() as stack:
         for row in ROWS:
-            _tell("batch {}: {}".format(batch_size, row.name))
+            _tell(f"batch {batch_size}: {row.name}")
             python, place = pythons[row.python], arguments.mnist_dir
             try:
                 worker = stack.enter_context(
@@ -118,7 +116,7 @@ def _measure(batch_size, pythons, arguments):
                     worker.ready, worker=worker, steps=steps, paces=[]
                 )
         for repeat in range(arguments.repeats):
-            _tell("batch {}: repeat {}".format(batch_size, repeat + 1))
+            _tell(f"batch {batch_size}: repeat {repeat + 1}")
             for row in rows.values():
                 _take_turn(row)
     return rows

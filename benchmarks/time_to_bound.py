@@ -101,7 +101,7 @@ def _minutes(text):
     except ValueError:
         value = 0.0
     if not 0.0 < value <= 1e6:
-        message = "{} is no number of minutes above 0".format(shown(text))
+        message = f"{shown(text)} is no number of minutes above 0"
         raise argparse.ArgumentTypeError(message)
     return value
 
@@ -176,7 +176,7 @@ def add_times(results):
         reached = {}
         for level in LEVELS:
             there = [p["seconds"] for p in row.get("points", ()) if p["bound"] >= level]
-            reached["{:g}".format(level)] = there[0] if there else None
+            reached[f"{level:g}"] = there[0] if there else None
         row["seconds_to"] = reached
     ours = results["rows"][0]["seconds_to"]
     for row in results["rows"]:
@@ -192,7 +192,7 @@ def table(results):
         "At most {minutes:g} minutes of training each, {cores} cores of {cpu}, load "
     )
     lines = [(title + "{load:.1f} before; seconds").format(**results), ""]
-    levels = ["{:g} nats".format(level) for level in LEVELS]
+    levels = [f"{level:g} nats" for level in LEVELS]
     lines.append(shared.line(["", *levels, "last bound", "after", "before", "on"]))
     lines.append("|" + " --- |" * (len(LEVELS) + 5))
     lines += [shared.line(_cells(row)) for row in results["rows"]]
@@ -209,9 +209,9 @@ def _cells(row):
         ratio = row["times_ours"][level]
         text = "not in {:.1f} minutes".format(last["seconds"] / 60.0)
         if seconds is not None:
-            text = "{:.0f}".format(seconds)
+            text = f"{seconds:.0f}"
             if ratio and row["name"] != OURS:
-                text += " ({:.1f} x ours)".format(ratio)
+                text += f" ({ratio:.1f} x ours)"
         cells.append(text)
     cells += ["{bound:.2f}".format(**last), "{seconds:.0f}".format(**last)]
     return cells + ["{:.0f}".format(row["seconds_before"]), ", ".join(row["versions"])]

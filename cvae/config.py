@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Dict, Optional, Tuple
 
-from cvae.errors import CvaeError, nearest, shown
+from cvae.errors import CvaeError, shown, suggest
 
 MAX_LAYERS = 32
 MAX_MODEL_BYTES = 2**31  # of the weights, their average and Adam's two moments
@@ -131,7 +131,7 @@ class Config:
         for name in values:
             if name not in names:
                 raise CvaeError(
-                    "unknown setting {}: {}".format(shown(name), nearest(name, names))
+                    f"unknown setting {shown(name)}: {suggest(name, names)}"
                 )
         lists = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
         return cls(**dict(values, **lists))
@@ -163,7 +163,7 @@ def preset(name: str, **changes: Any) -> Config:
         CvaeError: an unknown preset or setting, or a value out of range.
     """
     if name not in PRESETS:
-        raise CvaeError("unknown preset {!r}: {}".format(name, nearest(name, PRESETS)))
+        raise CvaeError(f"unknown preset {name!r}: {suggest(name, PRESETS)}")
     return Config.from_dict(dict(PRESETS[name], **changes))
 
 
@@ -182,11 +182,9 @@ def _check(field, value):
     else:
         fits = _in_range(value, int if field.type is int else (int, float), meta)
     if not fits:
-        valid = nearest(value, meta["choices"]) if meta["choices"] else meta["help"]
+        valid = suggest(value, meta["choices"]) if meta["choices"] else meta["help"]
         raise CvaeError(
-            "{} cannot be {}: {}{}".format(
-                field.name, shown(value), valid, _range_text(meta)
-            )
+            f"{field.name} cannot be {shown(value)}: {valid}{_range_text(meta)}"
         )
 
 
@@ -211,10 +209,9 @@ def _check_side(config):
     divisor = 2 ** len(config.channels)
     if config.side**2 != config.x_dim or config.side % divisor:
         raise CvaeError(
-            "images of {} pixels are no squares whose side can be halved {} times: "
-            "choose other channels, or network mlp".format(
-                config.x_dim, len(config.channels)
-            )
+            f"images of {config.x_dim} pixels are no squares whose side can be halved "
+            f"{len(config.channels)} times: "
+            "choose other channels, or network mlp"
         )
 
 
@@ -242,8 +239,9 @@ def _check_memory(config):
     ):
         if size > limit:
             raise CvaeError(
-                "{} would take {:,.1f} GB, over {:.1f}: make hidden, channels, z_dim, "
-                "batch_size or particles smaller".format(what, size / 1e9, limit / 1e9)
+                f"{what} would take {size / 1e9:,.1f} GB, over {limit / 1e9:.1f}: "
+                "make hidden, channels, z_dim, "
+                "batch_size or particles smaller"
             )
 
 

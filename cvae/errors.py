@@ -8,7 +8,7 @@ class CvaeError(Exception):
     """
 
 
-def nearest(name, valid):
+def suggest(name, valid):
     """Sentence that lists the valid names and suggests the one nearest to `name`."""
     names = [str(v) for v in valid]
     return "{}choose from {}".format(suggestion(name, names), ", ".join(names))
@@ -19,7 +19,7 @@ def suggestion(name, valid):
     import difflib
 
     close = difflib.get_close_matches(str(name)[:100], valid, n=1)
-    return "did you mean {!r}? ".format(close[0]) if close else ""
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def shown(value):

@@ -15,7 +15,7 @@ from typing import Callable, NamedTuple
 import tensorflow.compat.v1 as tf
 
 from cvae import networks, zs
-from cvae.backend.draws import StatelessNormal
+from cvae.backend.stateless import StatelessNormal
 from cvae.config import Config
 
 
@@ -58,7 +58,7 @@ def build_generator(nets: Networks, n: tf.Tensor, config: Config, n_particles=1)
 def build_variational(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
     """q(z | x, y) for x `[n, x_dim]` and one-hot y `[n, K]`; z is `[particles, n, d]`.
 
-    Samples are keyed by `draw_key` (int64 `[2]`, see `cvae.backend.draws.key`).
+    Samples are keyed by `draw_key` (int64 `[2]`, see `cvae.backend.stateless.key`).
     """
     bn = zs.BayesianNet()
     mean, logstd = nets.encoder(x, y)  # [n, d] each

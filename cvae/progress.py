@@ -56,7 +56,7 @@ class Progress:
             self._bar.set_postfix_str(remark, refresh=False)
             self._bar.update(units)
         elif time.monotonic() - self._spoke > 30.0:
-            self.note("{} {}".format(self.summary(), remark).strip())
+            self.note(f"{self.summary()} {remark}".strip())
 
     def note(self, line: str) -> None:
         """Print `line` above the bar."""
@@ -70,12 +70,12 @@ class Progress:
         """Return share, rate and time left: ``40 %, 9,800 images/s, 5:12 left``."""
         elapsed = max(time.monotonic() - self._began, 1e-9)
         rate = (self._done - self._began_with) / elapsed
-        text = "{:,.0f} {}s/s".format(rate, self._unit)
+        text = f"{rate:,.0f} {self._unit}s/s"
         if self._total:
             share = 100.0 * self._done / self._total
             left = (self._total - self._done) / rate if rate else 0.0
-            text = "{:.0f} %, {}, {} left".format(share, text, clock(left))
-        return "{}: {}".format(self._label, text) if self._label else text
+            text = f"{share:.0f} %, {text}, {clock(left)} left"
+        return f"{self._label}: {text}" if self._label else text
 
 
 def clock(seconds: float) -> str:
@@ -83,5 +83,5 @@ def clock(seconds: float) -> str:
     minutes, seconds = divmod(int(round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return "{}:{:02d}:{:02d}".format(hours, minutes, seconds)
-    return "{}:{:02d}".format(minutes, seconds)
+        return f"{hours}:{minutes:02d}:{seconds:02d}"
+    return f"{minutes}:{seconds:02d}"

@@ -26,9 +26,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 for _module in ("numpy", "tensorflow"):
     if importlib.util.find_spec(_module) is None:
         sys.stderr.write(
-            "error: this Python has no {}; run `make env`, then "
-            "`.venv/bin/python scripts/{}`\n".format(
-                _module, os.path.basename(sys.argv[0])
-            )
+            f"error: this Python has no {_module}; run `make env`, then "
+            f"`.venv/bin/python scripts/{os.path.basename(sys.argv[0])}`\n"
         )
         sys.exit(2)

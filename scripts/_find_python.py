@@ -103,7 +103,7 @@ def fit_interpreters(environ, stacks, refused):
         tried.add(path)
         facts, reason = probe(path, stacks)
         if reason:
-            refused.append("{} {}".format(path, reason))
+            refused.append(f"{path} {reason}")
         elif facts["executable"] not in known:
             known.add(facts["executable"])
             if _rank(facts, stacks) == best:  # nothing to wait for
@@ -115,11 +115,11 @@ def fit_interpreters(environ, stacks, refused):
 
 def none_found(stacks, refused):
     """The message for a machine that has no fit interpreter."""
-    here = "this machine is {} {}".format(sys.platform, platform.machine())
+    here = f"this machine is {sys.platform} {platform.machine()}"
     return NONE_FOUND.format(
         title=" or ".join(stack.title for stack in stacks),
         needs="\n  ".join(
-            ["{0.title} needs {0.needs}".format(stack) for stack in stacks] + [here]
+            [f"{stack.title} needs {stack.needs}" for stack in stacks] + [here]
         ),
         refused="\n    ".join(refused or ["no candidate"]),
         ways="\n    ".join(stack.ways for stack in stacks[::-1]),
@@ -171,7 +171,7 @@ def probe(path, stacks):
     status, out, err = _run([path, "-E", "-s", "-c", PROBE])
     if status != 0:
         first = (err.strip().splitlines() or ["no message"])[0]
-        return None, "does not start (status {}: {})".format(status, first)
+        return None, f"does not start (status {status}: {first})"
     try:
         facts = json.loads(out)
         return facts, _unfit(facts, stacks)
@@ -229,7 +229,7 @@ def _run(command):
                 timeout=PROBE_SECONDS,
             )
         except subprocess.TimeoutExpired:
-            return "unknown", "", "no answer within {} s".format(PROBE_SECONDS)
+            return "unknown", "", f"no answer within {PROBE_SECONDS} s"
         except OSError as error:
             return "unknown", "", error.strerror or str(error)
         texts = []

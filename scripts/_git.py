@@ -59,7 +59,7 @@ def fetch_commit(source, commit, folder):
         if status == 0:
             status, said = git("rev-parse", "HEAD")
     except subprocess.TimeoutExpired:
-        raise SetupError("no answer within {} seconds".format(FETCH_SECONDS))
+        raise SetupError(f"no answer within {FETCH_SECONDS} seconds")
     if status != 0 or said.strip() != commit:
         raise SetupError(_why_not(said, commit))
 
@@ -81,7 +81,7 @@ def _environ():
 def _why_not(said, commit):
     """Return the reason in git's words, or in ours where they are clearer."""
     if re.search(r"not our ref|not a tree|unable to read tree|remote ref", said):
-        return "it does not have commit {}".format(commit)
+        return f"it does not have commit {commit}"
     if "does not appear to be a git repository" in said:
         return "it is not a git repository"
     lines = [line for line in said.splitlines() if not re.match("(?i)warning:", line)]

@@ -33,14 +33,14 @@ class SetupError(Exception):
 @contextlib.contextmanager
 def step(what):
     """Print what is done, and in how many seconds."""
-    print("  {} ... ".format(what), end="", flush=True)
+    print(f"  {what} ... ", end="", flush=True)
     start = time.monotonic()
     try:
         yield
     except BaseException:
         print("failed", flush=True)
         raise
-    print("{:.0f} s".format(time.monotonic() - start), flush=True)
+    print(f"{time.monotonic() - start:.0f} s", flush=True)
 
 
 def call(command, venv):
@@ -96,7 +96,7 @@ def _wait(child, deadline):
 
 def _what_failed(status, said, log):
     """One line with cause and remedy, then the last lines of the output."""
-    cause = "the command failed with status {}".format(status)
+    cause = f"the command failed with status {status}"
     if status == -4:
         cause = "this processor lacks instructions that TensorFlow needs (AVX)"
     for pattern, meaning in REMEDIES:
@@ -104,4 +104,4 @@ def _what_failed(status, said, log):
             cause = meaning
             break
     last = "".join("\n  | " + line[:150] for line in said.splitlines()[-6:])
-    return "{} (all of it: {}){}".format(cause, log, last)
+    return f"{cause} (all of it: {log}){last}"

@@ -78,7 +78,7 @@ class ZhuSuan:
         found, commit = installed(self.venv), None
         unfinished = "installed" not in self._entry()
         if self._is_builtin() and found and (self.insists or unfinished):
-            with step("removing ZhuSuan {}, as ZHUSUAN=builtin asks".format(found)):
+            with step(f"removing ZhuSuan {found}, as ZHUSUAN=builtin asks"):
                 self._pip("uninstall", "-y", "zhusuan")
         elif not self._is_builtin() and (self.insists or not found):
             if not self.failure and self._try(self.title, self._install):
@@ -93,8 +93,9 @@ class ZhuSuan:
     def _fits(self, stack):
         if stack != STACK and self.insists and not self._is_builtin():
             raise SetupError(
-                "cannot install {}: it runs on TensorFlow 1.15 only; take STACK=1.15 "
-                "or ZHUSUAN=builtin".format(self.title)
+                f"cannot install {self.title}: it runs on TensorFlow 1.15 only; take "
+                "STACK=1.15 "
+                "or ZHUSUAN=builtin"
             )
         return stack == STACK
 
@@ -105,20 +106,20 @@ class ZhuSuan:
                 work()
         except (SetupError, OSError) as error:
             why = _public(str(error).splitlines()[0])
-            self.failure = "cannot install {}: {}".format(self.title, why)
+            self.failure = f"cannot install {self.title}: {why}"
             if self.insists:
                 raise SetupError(
-                    "{}; take ZHUSUAN=/path/to/git/checkout of {}, or "
-                    "ZHUSUAN=builtin".format(self.failure, URL)
+                    f"{self.failure}; take ZHUSUAN=/path/to/git/checkout of {URL}, or "
+                    "ZHUSUAN=builtin"
                 )
         return not self.failure
 
     def _note(self):
         return (
-            "note: {}; cvae.zs stands in; to install it, run `ZHUSUAN=/path/to/git/"
-            "checkout make env`, or `ZHUSUAN={} make env` to try again".format(
-                self.failure, _public(self.asked)
-            )
+            f"note: {self.failure}; cvae.zs stands in; to install it, run "
+            "`ZHUSUAN=/path/to/git/"
+            f"checkout make env`, or `ZHUSUAN={_public(self.asked)} make env` to try "
+            "again"
         )
 
     def _fetch(self):
@@ -134,10 +135,10 @@ class ZhuSuan:
         self._call_pip("wheel", *options)
         (wheel,) = built.glob("*.whl")
         if not re.match(r"zhusuan-0\.4[.-]", wheel.name):
-            raise SetupError("it is not ZhuSuan 0.4, but {}".format(wheel.name))
+            raise SetupError(f"it is not ZhuSuan 0.4, but {wheel.name}")
         self._pip("install", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
         if not installed(self.venv):
-            raise SetupError("pip installed {} without metadata".format(wheel.name))
+            raise SetupError(f"pip installed {wheel.name} without metadata")
 
     def _pip(self, *arguments):
         self._write_entry()  # says nothing of what is installed until this is done
@@ -178,8 +179,9 @@ def _choice(asked):
         return asked
     why = "is not a git repository" if path.exists() else "does not exist"
     raise SetupError(
-        "ZHUSUAN={}: {} {}; take real, builtin, or the path or URL of a git "
-        "repository".format(_public(asked), path, why)
+        f"ZHUSUAN={_public(asked)}: {path} {why}; take real, builtin, or the path or "
+        "URL of a git "
+        "repository"
     )
 
 

@@ -40,8 +40,8 @@ def main():
     bits = mnist.binarize(test.images, args.seed)
     arrays = {"images": bits, "labels": test.labels, "seed": np.int64(args.seed)}
     write_arrays(args.output, arrays)
-    print("{}: {:,} images, seed {}".format(args.output, len(bits), args.seed))
-    print("sha256 of the bits: {}".format(hashlib.sha256(bits.tobytes()).hexdigest()))
+    print(f"{args.output}: {len(bits):,} images, seed {args.seed}")
+    print(f"sha256 of the bits: {hashlib.sha256(bits.tobytes()).hexdigest()}")
 
 
 if __name__ == "__main__":

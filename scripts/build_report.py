@@ -30,7 +30,7 @@ def main():
     paths = document.build(run, arguments.output or run.path, dataset)
     for path in paths:
         print(path)
-    print("{} pages".format(document.page_count(paths[-1].read_bytes())))
+    print(f"{document.page_count(paths[-1].read_bytes())} pages")
 
 
 if __name__ == "__main__":

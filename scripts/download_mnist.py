@@ -19,15 +19,15 @@ def main():
     options.add_mnist_dir(parser)
     files = mnist.fetch(parser.parse_args().mnist_dir)
 
-    print("MNIST is in {}".format(files[0].path.parent))
+    print(f"MNIST is in {files[0].path.parent}")
     for file in files:
         size = file.path.stat().st_size
-        print("  {:<28}{:>12,} bytes  verified".format(file.path.name, size))
+        print(f"  {file.path.name:<28}{size:>12,} bytes  verified")
     data = mnist.parse(files)
     for name, split in (("train", data.train), ("test", data.test)):
         per_digit = " ".join(str(n) for n in np.bincount(split.labels))
         count = len(split.images)
-        print("{:<5} {:>7,} images; of digits 0-9: {}".format(name, count, per_digit))
+        print(f"{name:<5} {count:>7,} images; of digits 0-9: {per_digit}")
 
 
 if __name__ == "__main__":

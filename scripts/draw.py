@@ -28,7 +28,7 @@ def main():
         for suffix in suffixes:
             print(folder / (name + suffix))
         for fact, value in facts[name].items():
-            print("  {}: {}".format(fact, np.round(value, 4)))
+            print(f"  {fact}: {np.round(value, 4)}")
 
 
 def _parser():

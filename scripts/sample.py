@@ -18,9 +18,11 @@ def main():
     run = find_or_unpack(arguments.run)
     from cvae.inference import generate  # TensorFlow, once everything else is right
 
-    style = generate.Style(arguments.binary, arguments.same_style, arguments.seed)
+    options = generate.SampleOptions(
+        arguments.binary, arguments.same_style, arguments.seed
+    )
     for path in generate.write_samples(
-        run, arguments.output, arguments.classes, arguments.per_class, style
+        run, arguments.output, arguments.classes, arguments.per_class, options
     ):
         print(path)
 

@@ -116,9 +116,9 @@ def _why_anew(venv, wanted, stacks):
         return "its Python is gone"
     lock = LOCKS[name]
     if stamp["locks"][lock] != _digest(lock):
-        return "{} has changed".format(lock)
+        return f"{lock} has changed"
     if name not in [stack.name for stack in stacks]:
-        return "was of {}".format(lock)
+        return f"was of {lock}"
     if wanted and wanted["executable"] != stamp["python"]:
         return "was for {}".format(stamp["python"])
     return None
@@ -135,7 +135,7 @@ def _digest(lock):
 
 
 def _lock_of_extra(name):
-    lock = "requirements-{}.txt".format(name)
+    lock = f"requirements-{name}.txt"
     if lock in LOCKS.values() or not (ROOT / lock).is_file():
         every = {path.name for path in ROOT.glob("requirements-*.txt")}
         known = sorted(path[13:-4] for path in every.difference(LOCKS.values()))
@@ -158,15 +158,15 @@ def _stacks(name, venv):
     known = [stack for stack in STACKS if stack.name == name]
     if not known:
         names = " or ".join(stack.name for stack in STACKS)
-        raise SetupError("STACK={} is no stack; take {}".format(name, names))
+        raise SetupError(f"STACK={name} is no stack; take {names}")
     return tuple(known)
 
 
 def _named(command, stacks):
     facts, reason = named_interpreter(command, stacks)
     if reason:
-        needs = "; ".join("{0.title} needs {0.needs}".format(s) for s in stacks)
-        raise SetupError("PYTHON={} {}; {}".format(command, reason, needs))
+        needs = "; ".join(f"{s.title} needs {s.needs}" for s in stacks)
+        raise SetupError(f"PYTHON={command} {reason}; {needs}")
     return facts
 
 
@@ -181,7 +181,7 @@ def _one_at_a_time(venv):
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("waiting for another set-up of {}".format(venv.name), flush=True)
+            print(f"waiting for another set-up of {venv.name}", flush=True)
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
@@ -190,11 +190,11 @@ def _one_at_a_time(venv):
 
 def _refuse_foreign(venv):
     if os.path.lexists(str(venv)) and not venv.is_dir():
-        raise SetupError("{} is not a directory; move it away".format(venv))
+        raise SetupError(f"{venv} is not a directory; move it away")
     if venv.is_dir() and read_stamp(venv) is None and any(venv.iterdir()):
         raise SetupError(
-            "{} was not made by this script, which leaves it alone; move it away "
-            "or choose another place with --venv DIR".format(venv)
+            f"{venv} was not made by this script, which leaves it alone; move it away "
+            "or choose another place with --venv DIR"
         )
 
 
@@ -204,8 +204,8 @@ def _make_anew(venv, wanted, stacks, reason, zhusuan):
     found = [wanted] if wanted else fit_interpreters(os.environ, stacks, refused)
     for facts in found:
         python, stack = facts["executable"], stack_of(facts, stacks)
-        print("{} ({})".format(os.path.relpath(str(venv)), reason), flush=True)
-        print("  {}, because {}".format(stack.title, _why(stack, wanted, stacks)))
+        print(f"{os.path.relpath(str(venv))} ({reason})", flush=True)
+        print(f"  {stack.title}, because {_why(stack, wanted, stacks)}")
         zhusuan.fetch(stack.name)  # if this fails, the environment is as it was
         stamp = {"zhusuan": {"asked": zhusuan.asked}}
         _empty(venv, stamp)
@@ -216,7 +216,7 @@ def _make_anew(venv, wanted, stacks, reason, zhusuan):
             if wanted:
                 raise
             why = str(error).replace("\n", "\n    ")
-            refused.append("{} makes no environment: {}".format(python, why))
+            refused.append(f"{python} makes no environment: {why}")
         else:
             write_stamp(venv, dict(stamp, python=python, locks={}))
             return stack
@@ -226,7 +226,7 @@ def _make_anew(venv, wanted, stacks, reason, zhusuan):
 def _why(stack, wanted, stacks):
     """Why it is this stack, in a few words."""
     if len(stacks) == 1:
-        return "STACK={} asks for it".format(stack.name)
+        return f"STACK={stack.name} asks for it"
     if wanted:
         return "PYTHON={executable} is {version}".format(**wanted)
     if stack is STACKS[0]:
@@ -235,7 +235,7 @@ def _why(stack, wanted, stacks):
         )
     if stack is stacks[0]:
         return "it was there before"
-    return "{} needs {}, and there is none".format(stacks[0].title, stacks[0].needs)
+    return f"{stacks[0].title} needs {stacks[0].needs}, and there is none"
 
 
 def _empty(venv, stamp):
@@ -255,9 +255,9 @@ def _install_stack(venv, stack):
     text = (ROOT / lock).read_text(encoding="utf-8")
     first = venv / "installer.txt"
     first.write_text(_entries(text, INSTALLER), encoding="utf-8")
-    with step("pip, setuptools and wheel of {}".format(lock)):
+    with step(f"pip, setuptools and wheel of {lock}"):
         _pip(venv, first)
-    with step("packages of {}, a minute or two".format(lock)):
+    with step(f"packages of {lock}, a minute or two"):
         _pip(venv, ROOT / lock)
     with step("trying TensorFlow"):
         _try_out(venv, lock, text)
@@ -266,7 +266,7 @@ def _install_stack(venv, stack):
 
 def _install_extra(venv, lock):
     """Install a lock; the stamp says so when all is there."""
-    with step("packages of {}".format(lock)):
+    with step(f"packages of {lock}"):
         _pip(venv, ROOT / lock)
     _note_installed(venv, lock)
 
@@ -287,7 +287,7 @@ def _note_installed(venv, lock):
 def _entries(text, names):
     """The entries of a lock, hashes and all, of the packages named."""
     wanted = "|".join(re.escape(name) for name in names)
-    pattern = r"^(?:{})==.*(?:\n[ \t]+--hash.*)*".format(wanted)
+    pattern = rf"^(?:{wanted})==.*(?:\n[ \t]+--hash.*)*"
     return "\n".join(re.findall(pattern, text, re.MULTILINE)) + "\n"
 
 
@@ -295,7 +295,7 @@ def _try_out(venv, lock, text):
     """Import what matters and compare its versions with the lock's text."""
     said = call([str(python_of(venv)), "-I", "-W", "ignore", "-c", CHECK], venv)
     for name, version in json.loads(said.splitlines()[-1]).items():
-        pins = re.findall(r"^{}==([^\s;]+)".format(name), text, re.MULTILINE)
+        pins = re.findall(rf"^{name}==([^\s;]+)", text, re.MULTILINE)
         if version not in pins:
             raise SetupError(
                 "{} {} was installed, but {} says {}; delete {}".format(
@@ -307,15 +307,15 @@ def _try_out(venv, lock, text):
 def _name(text):
     """Argparse type: text that can be printed on one line."""
     if not text.strip() or not text.isprintable():
-        raise argparse.ArgumentTypeError("{!r} is no name".format(text))
+        raise argparse.ArgumentTypeError(f"{text!r} is no name")
     return text
 
 
 def _no_option(text, options):
     name = text.partition("=")[0]
     near = difflib.get_close_matches(name, options, n=1)
-    guess = "; did you mean {!r}?".format(near[0]) if near else ""
-    return "there is no {!r}{}".format(name, guess)
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    return f"there is no {name!r}{guess}"
 
 
 def main():
@@ -374,11 +374,11 @@ def main():
         venv = ROOT / args.venv
         set_up(venv, args.extra, args.python, args.stack, args.zhusuan)
     except SetupError as error:
-        print("error: {}".format(error), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         reason = error.strerror or error
-        print("error: cannot make {}: {}".format(args.venv, reason), file=sys.stderr)
+        print(f"error: cannot make {args.venv}: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; the next run starts afresh", file=sys.stderr)

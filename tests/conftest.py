@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
 ON_ZHUSUAN = (
-    *("ais", "draws", "evaluate", "exact", "implementations", "importance"),
+    *("ais", "evaluate", "exact", "implementations", "importance", "stateless"),
     *("loop", "model", "muon", "networks", "step", "trained", "upstream"),
 )
 

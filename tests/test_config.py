@@ -104,7 +104,7 @@ def test_every_setting_says_what_it_is():
 
 @pytest.mark.parametrize("x_dim, channels", [(784, (8, 8, 8)), (783, (8,)), (49, (8,))])
 def test_convolutions_want_a_side_that_they_can_halve(x_dim, channels):
-    with pytest.raises(CvaeError, match="halved {} times".format(len(channels))):
+    with pytest.raises(CvaeError, match=f"halved {len(channels)} times"):
         Config(network="conv", x_dim=x_dim, channels=channels)
     Config(network="mlp", x_dim=x_dim, channels=channels)
 

@@ -8,7 +8,7 @@ import reference
 import tensorflow.compat.v1 as tf
 import tiny
 
-from cvae.backend import compat, draws
+from cvae.backend import compat, stateless
 from cvae.config import Config
 from cvae.model import build_generator, build_networks, build_variational, lower_bound
 
@@ -33,7 +33,7 @@ def _evaluate(world, build):
     with tf.Graph().as_default():
         x = tf.constant(world["x"])
         y = tf.one_hot(world["labels"], 3)
-        nets, key = build_networks(CONFIG), draws.key(0, 0, "posterior")
+        nets, key = build_networks(CONFIG), stateless.key(0, 0, "posterior")
         fetches = build(
             build_generator(nets, N, CONFIG, PARTICLES),
             build_variational(nets, x, y, key, CONFIG, PARTICLES),
@@ -57,7 +57,9 @@ def test_the_variables_are_those_of_the_two_networks_and_no_others():
         x, y = tf.zeros([N, 12]), tf.zeros([N, 3])
         nets = build_networks(CONFIG)
         build_generator(nets, N, CONFIG).observe(x=x, y=y)
-        build_variational(nets, x, y, draws.key(0, 0, "posterior"), CONFIG).observe()
+        build_variational(
+            nets, x, y, stateless.key(0, 0, "posterior"), CONFIG
+        ).observe()
         found = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
     assert found == tiny.shapes(CONFIG)
 
@@ -140,7 +142,7 @@ def _gradient_of_encoder(world, path_derivative, z_key):
     config = dataclasses.replace(CONFIG, path_derivative=path_derivative)
     with tf.Graph().as_default():
         x, y = tf.constant(world["x"]), tf.one_hot(world["labels"], 3)
-        key = draws.key(0, z_key, "posterior")
+        key = stateless.key(0, z_key, "posterior")
         bound = lower_bound(build_networks(config), x, y, key, config, 2000)
         mean = bound.variational["z"].dist.mean
         gradient = tf.gradients(tf.reduce_mean(bound.sgvb()), mean)

@@ -70,7 +70,7 @@ def layers(config):
         ("q_net", encoder, "z_heads"),
         ("gen", decoder, "x_logits"),
     ):
-        names = ["hidden_{}".format(i + 1) for i in range(len(config.hidden))] + [last]
+        names = [f"hidden_{i + 1}" for i in range(len(config.hidden))] + [last]
         pairs = zip(sizes, sizes[1:])
         found += [(scope + "/" + name, pair) for name, pair in zip(names, pairs)]
     return found

@@ -46,7 +46,7 @@ def draw(path, results):
             _curve(axes, row, ink, floor)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda v, _: "{:g}".format(v))
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
     axes.set_xlabel("seconds of training")
     axes.set_ylabel("bound on test images (nats per image)")
     axes.yaxis.set_label_coords(-34.0 / box[2], 0.5)  # clear of the minus signs

@@ -101,11 +101,11 @@ class Worker:
 
     def run(self, n_steps):
         """Take `n_steps` steps: "seconds", "bound" and "waiting"."""
-        return self.ask("run {}".format(n_steps))
+        return self.ask(f"run {n_steps}")
 
     def save(self, path):
         """Write the weights to `path`, an .npz."""
-        self.ask("save {}".format(path))
+        self.ask(f"save {path}")
 
     def ask(self, line):
         """Return the answer to a line of `worker.py`'s protocol.
@@ -124,7 +124,7 @@ class Worker:
             status = self._process.wait()
             self._errors.seek(0)
             said = self._errors.read().strip().splitlines()[-1:]
-            raise NotMeasured(": ".join(["ended with status %d" % status, *said]))
+            raise NotMeasured(": ".join([f"ended with status {status}", *said]))
         answer = json.loads(line)
         if "error" in answer:
             raise NotMeasured(answer["error"])
@@ -137,7 +137,7 @@ def machine():
         "cpu": _cpu(),
         "cores": threads.cores(),
         "load": os.getloadavg()[0],
-        "system": "{} {}".format(platform.system(), platform.machine()),
+        "system": f"{platform.system()} {platform.machine()}",
     }
 
 

@@ -45,7 +45,7 @@ def _panel(axes, rows):
     axes.set_yticks(range(len(rows)))
     axes.set_yticklabels([row["name"] for row in rows])
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(lambda v, _: "{:,.0f}".format(v))
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
     axes.grid(axis="x", color=_hex(HAIRLINE), linewidth=0.5)
     axes.set_axisbelow(True)
     for at, row in enumerate(rows):

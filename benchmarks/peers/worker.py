@@ -71,7 +71,7 @@ def main():
             np.savez(argument, **peer.weights())
             answer(waiting=list(waiting), saved=argument)
         else:
-            answer(error="there is no command {!r}".format(command))
+            answer(error=f"there is no command {command!r}")
 
 
 def _prepare(name, config, mnist_dir):
@@ -94,7 +94,7 @@ def _run(peer, n_steps):
 
 def _reason(error):
     if isinstance(error, ImportError) and error.name:
-        return "{} is not installed".format(error.name)
+        return f"{error.name} is not installed"
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -50,8 +50,9 @@ def load(
         found = list(arrays[name].shape) if name in arrays else "missing"
         if found != shape:
             raise CvaeError(
-                "{} is {} in the checkpoint, {} in this model: it is of another "
-                "architecture; choose its own run".format(name, found, shape)
+                f"{name} is {found} in the checkpoint, {shape} in this model: it is "
+                "of another "
+                "architecture; choose its own run"
             )
     # In one call, by what `variable.load` feeds: each call costs some milliseconds, and
     # outside of its graph today's TensorFlow does not know the variable.

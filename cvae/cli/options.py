@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from cvae.config import PRESETS, Config, preset
-from cvae.errors import nearest, shown
+from cvae.errors import shown, suggest
 
 
 def add_run(parser, left_out: str = "the newest one") -> None:
@@ -16,7 +16,7 @@ def add_run(parser, left_out: str = "the newest one") -> None:
         "--run",
         type=path,
         metavar="DIR",
-        help="directory of the run; left out, {}".format(left_out),
+        help=f"directory of the run; left out, {left_out}",
     )
 
 
@@ -78,7 +78,7 @@ def path(text: str) -> Path:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError("{} is not UTF-8".format(shown(text)))
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not UTF-8")
     return Path(os.path.expanduser(text))
 
 
@@ -86,9 +86,7 @@ def picture(text: str) -> Path:
     """Argparse type: the path of an image file."""
     picture = path(text)
     if picture.suffix not in (".png", ".svg"):
-        raise argparse.ArgumentTypeError(
-            "{} does not end in .png or .svg".format(shown(text))
-        )
+        raise argparse.ArgumentTypeError(f"{shown(text)} does not end in .png or .svg")
     return picture
 
 
@@ -102,7 +100,7 @@ def whole(low: int, high: int):
             value = None
         if value is None or not low <= value <= high:
             raise argparse.ArgumentTypeError(
-                "{} is not a whole number from {} to {}".format(shown(text), low, high)
+                f"{shown(text)} is not a whole number from {low} to {high}"
             )
         return value
 
@@ -115,7 +113,7 @@ def int_list(text):
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            "{} is not a list of whole numbers like 3,7".format(shown(text))
+            f"{shown(text)} is not a list of whole numbers like 3,7"
         )
 
 
@@ -149,7 +147,7 @@ def choice(valid):
     def parse(text):
         if text not in valid:
             raise argparse.ArgumentTypeError(
-                "there is no {}: {}".format(shown(text), nearest(text, valid))
+                f"there is no {shown(text)}: {suggest(text, valid)}"
             )
         return text
 
@@ -177,9 +175,7 @@ def _number(kind, words):
         try:
             return kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(
-                "{} is not {}".format(shown(text), words[kind])
-            )
+            raise argparse.ArgumentTypeError(f"{shown(text)} is not {words[kind]}")
 
     return parse
 
@@ -199,4 +195,4 @@ def _shown(value):
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ",".join(str(part) for part in value)
-    return "{:g}".format(value) if isinstance(value, float) else value
+    return f"{value:g}" if isinstance(value, float) else value

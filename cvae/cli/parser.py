@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         for text in unknown:
             name = text.partition("=")[0]
             guess = suggestion(name, list(self._option_string_actions))
-            self.error("there is no {}; {}".format(shown(name), guess).strip("; "))
+            self.error(f"there is no {shown(name)}; {guess}".strip("; "))
         return arguments
 
     def error(self, message):
@@ -71,7 +71,7 @@ def run_main(main):
         status = 0
     except (CvaeError, OSError, MemoryError) as error:
         status = 2
-        print("error: {}".format(_one_line(error)), file=sys.stderr)
+        print(f"error: {_one_line(error)}", file=sys.stderr)
     for number in STOP_SIGNALS:  # all is done: nothing to interrupt but the exit
         signal.signal(number, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
@@ -84,7 +84,7 @@ def _one_line(error):
     if isinstance(error, MemoryError):
         return "out of memory; make batch_size, hidden or --per-class smaller"
     if isinstance(error, OSError) and error.filename:
-        return "{}: {}".format(error.strerror, shown(error.filename))
+        return f"{error.strerror}: {shown(error.filename)}"
     return " ".join(str(error).split())
 
 

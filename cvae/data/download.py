@@ -76,12 +76,12 @@ def _from_any(name, fault, mirrors, limits):
                 if reason:
                     raise _Failed(reason)
             except _Failed as failure:
-                failures[mirror] = "{}: {}".format(host, failure)
-                _say("{} from {}".format(name, failures[mirror]))
+                failures[mirror] = f"{host}: {failure}"
+                _say(f"{name} from {failures[mirror]}")
                 if not failure.passing:
                     hopeful.remove(mirror)
             else:
-                _say("{} from {}: {:,} bytes, verified".format(name, host, len(data)))
+                _say(f"{name} from {host}: {len(data):,} bytes, verified")
                 return data, mirror
     raise MnistUnavailable(
         "MNIST is not on disk and cannot be downloaded ({}: {}); put the four files "
@@ -118,7 +118,7 @@ def _get(url, host, limits):
             leave=False,
         )
     else:
-        _say("downloading {} from {}".format(name, host))
+        _say(f"downloading {name} from {host}")
     sink = _Sink(limits.max_size)
     worker = threading.Thread(
         target=sink.fill, args=(url, limits, bar or False), daemon=True
@@ -132,9 +132,7 @@ def _get(url, host, limits):
             worker.join(0.1)
             seconds = time.monotonic() - start
             if seconds > limits.grace + len(sink.data) / limits.min_rate:
-                raise _Failed(
-                    "too slow ({:,} B in {:.0f} s)".format(len(sink.data), seconds)
-                )
+                raise _Failed(f"too slow ({len(sink.data):,} B in {seconds:.0f} s)")
     finally:
         sink.open = False
         if bar is not None:
@@ -174,7 +172,7 @@ class _Sink:
         if not self.open:
             raise _Failed("given up")
         if len(self.data) + len(chunk) > self.max_size:
-            raise _Failed("longer than {:,} bytes".format(self.max_size))
+            raise _Failed(f"longer than {self.max_size:,} bytes")
         self.data += chunk
 
     def flush(self):
@@ -205,7 +203,7 @@ def _reason(error):
     from requests import exceptions
 
     if isinstance(error, exceptions.HTTPError):
-        return "HTTP {}".format(error.response.status_code)
+        return f"HTTP {error.response.status_code}"
     while error.__cause__ or error.__context__:
         inner = error.__cause__ or error.__context__
         if isinstance(inner, TypeError):  # an old keyword that urllib3 1 tries first

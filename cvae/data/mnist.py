@@ -13,7 +13,7 @@ import numpy as np
 
 from cvae.data import download as _download
 from cvae.data.download import Limits, MnistUnavailable  # noqa: F401
-from cvae.errors import CvaeError, nearest
+from cvae.errors import CvaeError, suggest
 from cvae.storage.checkout import ROOT
 
 DATASETS = ("mnist", "mnist-5k")
@@ -101,7 +101,7 @@ class Damaged(CvaeError):
     """A file that is not what it should be; `reason` is the message's middle."""
 
     def __init__(self, source, reason):
-        super().__init__("{}: {}; {}".format(source, reason, _REMEDY))
+        super().__init__(f"{source}: {reason}; {_REMEDY}")
         self.source = source
         self.reason = reason
 
@@ -123,7 +123,7 @@ def load(name: str = "mnist", mnist_dir: Union[str, Path, None] = None) -> Datas
         return parse(fetch(mnist_dir))
     if name == "mnist-5k":
         return _load_5k()
-    raise CvaeError("unknown dataset {!r}: {}".format(name, nearest(name, DATASETS)))
+    raise CvaeError(f"unknown dataset {name!r}: {suggest(name, DATASETS)}")
 
 
 def note(name: str) -> str:
@@ -136,18 +136,16 @@ def check_fits(dataset: Dataset, n_classes: int, x_dim: int) -> None:
     pixels = dataset.train.images.shape[1]
     if pixels != x_dim:
         raise CvaeError(
-            "{} has images of {} pixels, x_dim is {}: make them equal".format(
-                dataset.name, pixels, x_dim
-            )
+            f"{dataset.name} has images of {pixels} pixels, x_dim is {x_dim}: make "
+            "them equal"
         )
     classes = 1 + max(
         int(split.labels.max()) for split in (dataset.train, dataset.test)
     )
     if classes > n_classes:
         raise CvaeError(
-            "{} has {} classes, n_classes is {}: make it {} or more".format(
-                dataset.name, classes, n_classes, classes
-            )
+            f"{dataset.name} has {classes} classes, n_classes is {n_classes}: make it "
+            f"{classes} or more"
         )
 
 
@@ -225,11 +223,11 @@ def parse_idx_images(data: bytes, source: str) -> np.ndarray:
         CvaeError: truncated, wrong magic number or counts.
     """
     if len(data) < 16:
-        raise Damaged(source, "truncated: {} of 16 header bytes".format(len(data)))
+        raise Damaged(source, f"truncated: {len(data)} of 16 header bytes")
     magic, count, rows, columns = struct.unpack(">4I", data[:16])
     _check_header(source, data, magic, 0x803, 16, count, rows * columns)
     if (rows, columns) != (28, 28):
-        raise Damaged(source, "images of {} x {}, not 28 x 28".format(rows, columns))
+        raise Damaged(source, f"images of {rows} x {columns}, not 28 x 28")
     return np.frombuffer(data, np.uint8, offset=16).reshape(count, 784)
 
 
@@ -240,12 +238,12 @@ def parse_idx_labels(data: bytes, source: str) -> np.ndarray:
         CvaeError: truncated, wrong magic number or count, a label over 9.
     """
     if len(data) < 8:
-        raise Damaged(source, "truncated: {} of 8 header bytes".format(len(data)))
+        raise Damaged(source, f"truncated: {len(data)} of 8 header bytes")
     magic, count = struct.unpack(">2I", data[:8])
     _check_header(source, data, magic, 0x801, 8, count, 1)
     labels = np.frombuffer(data, np.uint8, offset=8)
     if labels.max() > 9:
-        raise Damaged(source, "label {}, over 9".format(labels.max()))
+        raise Damaged(source, f"label {labels.max()}, over 9")
     return labels
 
 
@@ -258,7 +256,7 @@ def binarize(images: np.ndarray, seed: int = TEST_BITS_SEED) -> np.ndarray:
         CvaeError: a seed that the generator does not take.
     """
     if not 0 <= seed < 2**32:
-        raise CvaeError("seed {} is not in 0 to {}".format(seed, 2**32 - 1))
+        raise CvaeError(f"seed {seed} is not in 0 to {2**32 - 1}")
     random = np.random.RandomState(seed)
     bits = np.empty(images.shape, np.uint8)
     for start in range(0, len(images), 1000):
@@ -272,18 +270,15 @@ def _check_header(source, data, magic, right_magic, header, count, item):
     if magic != right_magic:
         raise Damaged(
             source,
-            "not the IDX file it should be: magic number 0x{:08x}, not 0x{:08x}".format(
-                magic, right_magic
-            ),
+            f"not the IDX file it should be: magic number 0x{magic:08x}, not "
+            f"0x{right_magic:08x}",
         )
     if count == 0:
         raise Damaged(source, "holds nothing: a count of 0")
     if len(data) != header + count * item:
         raise Damaged(
             source,
-            "{} bytes where its header announces {}".format(
-                len(data), header + count * item
-            ),
+            f"{len(data)} bytes where its header announces {header + count * item}",
         )
 
 
@@ -324,7 +319,7 @@ def _read_or_warn(directory, file):
         return None
     except Damaged as damaged:
         print(
-            "warning: passing over {}: {}".format(damaged.source, damaged.reason),
+            f"warning: passing over {damaged.source}: {damaged.reason}",
             file=sys.stderr,
         )
         return None
@@ -353,9 +348,9 @@ def _gunzip(data, size, source):
     try:
         content = stream.decompress(data, size + 1)
     except zlib.error as error:
-        raise Damaged(source, "broken gzip: {}".format(error))
+        raise Damaged(source, f"broken gzip: {error}")
     if len(content) > size:
-        raise Damaged(source, "expands to more than the {:,} bytes due".format(size))
+        raise Damaged(source, f"expands to more than the {size:,} bytes due")
     if not stream.eof:
         raise Damaged(source, "broken gzip: it ends too early")
     return content

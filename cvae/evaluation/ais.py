@@ -22,11 +22,11 @@ from typing import Any, Dict, NamedTuple, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae.backend import compat, draws
+from cvae.backend import compat, stateless
 from cvae.config import Config
 from cvae.errors import CvaeError
-from cvae.evaluation.hmc import Path, Point, anneal
-from cvae.evaluation.summary import estimate
+from cvae.evaluation.hmc import AnnealingPath, Point, anneal
+from cvae.evaluation.summary import mean_and_stderr
 from cvae.model import build_generator, build_networks
 
 # By measurement on a run of 800-800 (40 dimensions), at equal cost: many
@@ -42,7 +42,7 @@ TUNING_PASSES = 5
 TUNING_TEMPERATURES = 50
 TARGET = 0.75  # acceptance rate that the step size is tuned for
 
-# Numbers of draws ("evaluation" in `draws.key`), above those of importance sampling:
+# Numbers of draws ("evaluation" in `stateless.key`), beyond importance sampling:
 # for each group of BATCH images and each path, one range of slots.
 _FIRST_DRAW = 2**40
 _SLOTS = 2**20
@@ -147,7 +147,7 @@ class Annealer:
         """Log-weights of the chains of `path`, float64 `[chains, n]`."""
         bits, labels = (np.asarray(array) for array in images)
         self._check(bits, labels, z)
-        betas = schedule(TEMPERATURES)
+        betas = inverse_temperatures(TEMPERATURES)
         if path == _BACKWARD:
             betas = betas[::-1]
         parts = []
@@ -199,7 +199,7 @@ class Annealer:
         feed = {self._bits: bits, self._labels: labels, self._z: tiled}
         slope = self._session.run(self._slope, feed)
         kernel = Kernel(0.5, np.mean(np.square(slope[0], dtype=np.float64), 0))
-        betas = schedule(TUNING_TEMPERATURES)
+        betas = inverse_temperatures(TUNING_TEMPERATURES)
         for number in range(1, TUNING_PASSES + 1):
             draw = (_TUNING, number)
             _, rate = self._anneal(draw, (bits, labels), None, betas, kernel)
@@ -221,21 +221,17 @@ class Annealer:
             shape = (n,) if columns is None else (n, columns)
             if array.shape != shape:
                 raise CvaeError(
-                    "{} have shape {}, not {}: give those of this run's model".format(
-                        name, array.shape, shape
-                    )
+                    f"{name} have shape {array.shape}, not {shape}: give those of "
+                    "this run's model"
                 )
         if n and not 0 <= bits.min() <= bits.max() <= 1:
             raise CvaeError(
-                "bits go from {} to {}: binarize the images first".format(
-                    bits.min(), bits.max()
-                )
+                f"bits go from {bits.min()} to {bits.max()}: binarize the images first"
             )
         if n and not 0 <= labels.min() <= labels.max() < n_classes:
             raise CvaeError(
-                "labels go from {} to {}: this run's are 0 to {}".format(
-                    labels.min(), labels.max(), n_classes - 1
-                )
+                f"labels go from {labels.min()} to {labels.max()}: this run's are 0 "
+                f"to {n_classes - 1}"
             )
 
     def _build(self, config):
@@ -264,7 +260,7 @@ class Annealer:
         self._annealed = anneal(
             evaluate,
             point,
-            Path(self._betas, self._steps, LEAPFROG_STEPS),
+            AnnealingPath(self._betas, self._steps, LEAPFROG_STEPS),
             lambda i: tf.random.stateless_normal(shape, self._key(1 + self._begin + i)),
         )
         self._prior = tf.random.stateless_normal(self._z.shape, self._key(0))
@@ -280,10 +276,10 @@ class Annealer:
     def _key(self, slot):
         """Key of one draw of the group and path that are fed."""
         draw = (self._group * _PATHS + self._path) * _SLOTS + slot
-        return draws.key(self.config.seed, _FIRST_DRAW + draw, "evaluation")
+        return stateless.key(self.config.seed, _FIRST_DRAW + draw, "evaluation")
 
 
-def schedule(temperatures: int) -> np.ndarray:
+def inverse_temperatures(temperatures: int) -> np.ndarray:
     """Return β from 0 to 1, `[temperatures + 1]`, spaced by a sigmoid.
 
     Its steps are smallest at both ends, where the chains need it (Wu et al. 2017).
@@ -310,15 +306,15 @@ def summary(
         "temperatures": TEMPERATURES,
         "leapfrog_steps": LEAPFROG_STEPS,
         "acceptance": acceptance,
-        "log_likelihood": estimate(forward),
-        "importance": estimate(importance),
-        "difference": estimate(forward - importance),
+        "log_likelihood": mean_and_stderr(forward),
+        "importance": mean_and_stderr(importance),
+        "difference": mean_and_stderr(forward - importance),
         "simulated": {
             "images": len(simulated.forward),
-            "forward": estimate(simulated.forward),
-            "backward": estimate(simulated.backward),
-            "gap": estimate(simulated.backward - simulated.forward),
-            "importance": estimate(simulated.importance),
+            "forward": mean_and_stderr(simulated.forward),
+            "backward": mean_and_stderr(simulated.backward),
+            "gap": mean_and_stderr(simulated.backward - simulated.forward),
+            "importance": mean_and_stderr(simulated.importance),
         },
     }
 
@@ -333,8 +329,9 @@ def _groups(first, n):
     """
     if n < 1 or first < 0:
         raise CvaeError(
-            "{} images from number {} on cannot be: take at least one, from number 0 "
-            "on".format(n, first)
+            f"{n} images from number {first} on cannot be: take at least one, from "
+            "number 0 "
+            "on"
         )
     groups, start = [], first
     while start < first + n:

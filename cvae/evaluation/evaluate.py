@@ -226,4 +226,4 @@ def _partial(task):
 def _train_bound(model, dataset, n):
     images, labels = dataset.train.images[:n], dataset.train.labels[:n]
     total = model.bound(mnist.binarize(images), labels).total
-    return dict(summary.estimate(total), n_images=len(images))
+    return dict(summary.mean_and_stderr(total), n_images=len(images))

@@ -22,7 +22,7 @@ class Point(NamedTuple):
     slope_pz: tf.Tensor
 
 
-class Path(NamedTuple):
+class AnnealingPath(NamedTuple):
     """Moves one after the other; the first leads from `betas[0]` to `betas[1]`."""
 
     betas: tf.Tensor  # float64 [moves + 1]
@@ -41,7 +41,7 @@ class Move(NamedTuple):
 def anneal(
     evaluate: Callable[[tf.Tensor], Point],
     start: Point,
-    path: Path,
+    path: AnnealingPath,
     noise: Callable[[tf.Tensor], tf.Tensor],
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Lead chains from `start` along `path`.

@@ -23,7 +23,7 @@ def scikit(name: str) -> Any:
         )
 
 
-def nearest(
+def nearest_neighbours(
     queries: np.ndarray, images: np.ndarray, n: int
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Return the L2 distances to the `n` nearest images of each query, and which.

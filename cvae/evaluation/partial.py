@@ -102,9 +102,7 @@ class Partial:
             makers = self._text(arrays, _MAKERS, 1)
             self._check(arrays)
         except CvaeError as error:
-            raise CvaeError(
-                "{}; delete it, and what it had done is done again".format(error)
-            )
+            raise CvaeError(f"{error}; delete it, and what it had done is done again")
         for name, array in arrays.items():
             self._tables[name][: len(array)] = array
             self._done[name] = len(array)
@@ -114,7 +112,7 @@ class Partial:
         """Take text of `rank` axes out of `arrays`."""
         array = arrays.pop(name, np.zeros(0))
         if array.dtype.kind != "U" or array.ndim != rank:
-            raise CvaeError("{} is damaged: no {}".format(self._path, name))
+            raise CvaeError(f"{self._path} is damaged: no {name}")
         return array.tolist()
 
     def _check(self, arrays):
@@ -124,5 +122,5 @@ class Partial:
             fits = fits and array.shape[1] == table.shape[1]
             if not fits or len(array) > len(table) or len(arrays) != len(self._tables):
                 raise CvaeError(
-                    "{} is damaged: {} is not as it should be".format(self._path, name)
+                    f"{self._path} is damaged: {name} is not as it should be"
                 )

@@ -33,7 +33,7 @@ def summarize(measured: Measured) -> Dict[str, Any]:
     """Return what `evaluation.json` says of the test images."""
     particles = measured.levels[-1]
     quantities = _quantities(measured)
-    results = {name: estimate(values) for name, values in quantities.items()}
+    results = {name: mean_and_stderr(values) for name, values in quantities.items()}
     results["log_likelihood"]["particles"] = particles
     results["marginal"]["particles"] = particles
     results["growth"] = _growth(measured)
@@ -62,7 +62,7 @@ def arrays(measured: Measured) -> Dict[str, np.ndarray]:
     )
 
 
-def estimate(values: np.ndarray) -> Dict[str, float]:
+def mean_and_stderr(values: np.ndarray) -> Dict[str, float]:
     """Return mean and standard error over images."""
     values = np.asarray(values, np.float64)
     stderr = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
@@ -101,11 +101,11 @@ def _growth(measured):
         own = measured.own[:, column]
         row = {
             "particles": particles,
-            "log_likelihood": estimate(own),
-            "marginal": estimate(measured.marginal[:, column]),
+            "log_likelihood": mean_and_stderr(own),
+            "marginal": mean_and_stderr(measured.marginal[:, column]),
         }
         if column:
-            row["gain"] = estimate(own - measured.own[:, column - 1])
+            row["gain"] = mean_and_stderr(own - measured.own[:, column - 1])
         rows.append(row)
     return rows
 
@@ -127,7 +127,9 @@ def _classifier(log_likelihoods, labels):
         "error_rate": len(wrong) / n,
         "low": low,
         "high": high,
-        "log_loss": estimate(marginal(log_likelihoods) + np.log(n_classes) - own),
+        "log_loss": mean_and_stderr(
+            marginal(log_likelihoods) + np.log(n_classes) - own
+        ),
         "confusion": confusion.tolist(),
         "mistakes": [
             {

@@ -15,7 +15,7 @@ from cvae.storage.npz import write_arrays
 MAX_IMAGES = 20000  # in one grid
 
 
-class Style(NamedTuple):
+class SampleOptions(NamedTuple):
     """What is drawn: bits or means of x, one z a column or one a sample."""
 
     binary: bool = False
@@ -28,7 +28,7 @@ def write_samples(
     grid: Optional[Path],
     classes: Optional[Sequence[int]],
     per_class: int,
-    style: Style,
+    options: SampleOptions,
 ) -> Tuple[Path, Path]:
     """Write samples of `run` as a labelled grid and as arrays; return both paths.
 
@@ -45,19 +45,20 @@ def write_samples(
     classes = _check_classes(classes, run.config.n_classes)
     if len(classes) * per_class > MAX_IMAGES:
         raise CvaeError(
-            "{:,} classes of {:,} images are over {:,}: make --per-class smaller, or "
-            "name fewer --classes".format(len(classes), per_class, MAX_IMAGES)
+            f"{len(classes):,} classes of {per_class:,} images are over "
+            f"{MAX_IMAGES:,}: make --per-class smaller, or "
+            "name fewer --classes"
         )
-    draw = same_style if style.same_style else samples
+    draw = same_style if options.same_style else samples
     with Model(run.config, run.weights()) as model:
-        images = draw(model, classes, per_class, style.seed)
+        images = draw(model, classes, per_class, options.seed)
     check_finite(images, run)
-    if style.binary:
-        images = draw_bits(images, style.seed)
+    if options.binary:
+        images = draw_bits(images, options.seed)
     arrays = grid.with_suffix(".npz") if grid else run.samples_path
     grid = grid or run.figures_dir / "samples.png"
     grids.sample_grid(grid, images, classes, mnist.note(run.config.dataset))
-    write_arrays(arrays, {"x": images, "y": classes, "seed": style.seed})
+    write_arrays(arrays, {"x": images, "y": classes, "seed": options.seed})
     return grid, arrays
 
 
@@ -134,9 +135,7 @@ def _check_classes(classes, n_classes):
     classes = list(range(n_classes)) if classes is None else list(classes)
     for c in classes:
         if not 0 <= c < n_classes:
-            raise CvaeError(
-                "there is no class {}: choose from 0 to {}".format(c, n_classes - 1)
-            )
+            raise CvaeError(f"there is no class {c}: choose from 0 to {n_classes - 1}")
     return classes
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cvae import zs
-from cvae.backend import compat, draws, threads
+from cvae.backend import compat, stateless, threads
 from cvae.config import Config
 from cvae.inference import importance
 from cvae.inference.importance import Proposals
@@ -19,7 +19,7 @@ ROWS = 2000  # of z that `decode` takes at once
 # cores. Takes effect for this session alone as `cvae/__init__.py` has it.
 _ONE_THREAD_AN_OP = tf.ConfigProto(intra_op_parallelism_threads=1)
 
-# Numbers of draws ("evaluation" in `draws.key`): the bound's are block * BOUND_STEP,
+# Numbers of draws ("evaluation" in `stateless.key`): bounds take block * BOUND_STEP,
 # the importance weights' lie between IMPORTANCE_STEPS and 2**40, where those of
 # annealed importance sampling begin.
 BOUND_STEP = 10**6
@@ -120,12 +120,12 @@ class Model:
                 The number keys the draws.
         """
 
-        def estimate(image, go_on):
+        def of_image(image, go_on):
             number, bits, label, classes = image
             proposals = self._proposals(number, bits, go_on)
             return importance.estimate(proposals, classes, label, particles)
 
-        return threads.each(estimate, images)
+        return threads.each(of_image, images)
 
     def _proposals(self, image: int, bits: np.ndarray, go_on: Callable) -> Proposals:
         """The weights of one image's particles; `first` encodes it with every class.
@@ -172,7 +172,7 @@ class Model:
 
         x = tf.cast(self._bits, tf.float32)
         y = tf.one_hot(self._labels, config.n_classes)
-        draw_key = draws.key(config.seed, self._draw, "evaluation")
+        draw_key = stateless.key(config.seed, self._draw, "evaluation")
         nets = build_networks(config)
         variational = build_variational(nets, x, y, draw_key, config, self._particles)
         q = variational.observe()

@@ -20,7 +20,7 @@ def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
     h = tf.reshape(2.0 * x - 1.0, [-1, side, side, 1])
     for level, channels in enumerate(config.channels, 1):
         size = 5 if level == 1 else 3
-        with tf.variable_scope("down_{}".format(level)):
+        with tf.variable_scope(f"down_{level}"):
             h = conv(h, channels, size, "halve", glorot(config.seed), stride=2)
             h = _blocks(h, y, config)
     h = tf.reshape(h, [-1, config.dense_dim])
@@ -38,7 +38,7 @@ def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
     h = tf.reshape(h, [-1, side, side, config.channels[-1]])
     targets = (1,) + config.channels[:-1]
     for level in range(len(config.channels), 0, -1):
-        with tf.variable_scope("up_{}".format(level)):
+        with tf.variable_scope(f"up_{level}"):
             h = ACTIVATIONS[config.activation](_blocks(h, y, config))
             h = conv(h, 4 * targets[level - 1], 3, "double", glorot(config.seed))
             h = tf.nn.depth_to_space(h, 2)
@@ -47,7 +47,7 @@ def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
 
 def _blocks(h, y, config):
     for number in range(1, config.blocks + 1):
-        with tf.variable_scope("block_{}".format(number)):
+        with tf.variable_scope(f"block_{number}"):
             h = h + _residual(h, y, config)
     return h
 

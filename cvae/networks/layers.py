@@ -5,7 +5,7 @@ from typing import Sequence
 
 import tensorflow.compat.v1 as tf
 
-from cvae.backend import draws
+from cvae.backend import stateless
 from cvae.config import Config
 
 ACTIVATIONS = {"relu": tf.nn.relu, "swish": tf.nn.swish, "tanh": tf.nn.tanh}
@@ -30,9 +30,9 @@ def dense_layers(
     With `config.film`, y `[n, K]` scales and shifts the units of each.
     """
     for i, units in enumerate(sizes, 1):
-        h = dense(h, units, "hidden_{}".format(i), config.seed)
+        h = dense(h, units, f"hidden_{i}", config.seed)
         if config.film:
-            h = film(h, y, "class_{}".format(i), config.seed)
+            h = film(h, y, f"class_{i}", config.seed)
         h = ACTIVATIONS[config.activation](h)
     return h
 
@@ -79,7 +79,7 @@ def glorot(seed: int):
         for size in window:
             area *= size
         limit = (6.0 / (area * (n_in + n_out))) ** 0.5
-        draw_key = draws.key(seed, zlib.crc32(name.encode()), "weights")
+        draw_key = stateless.key(seed, zlib.crc32(name.encode()), "weights")
         return tf.random.stateless_uniform(
             shape, draw_key, minval=-limit, maxval=limit, dtype=dtype
         )

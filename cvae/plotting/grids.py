@@ -236,9 +236,7 @@ def _inked(images, ink):
     side = int(round(images.shape[-1] ** 0.5))
     if side * side != images.shape[-1]:
         raise CvaeError(
-            "images of {} pixels are not square and cannot be drawn".format(
-                images.shape[-1]
-            )
+            f"images of {images.shape[-1]} pixels are not square and cannot be drawn"
         )
     images = images.reshape(images.shape[:2] + (side, side))
     shade = np.clip(np.nan_to_num(images), 0.0, 1.0)[..., None]

@@ -54,14 +54,14 @@ def curves(path: Path, metrics: List[Dict[str, Any]], note: str = "") -> None:
     ends = [points[-1][1] for _, points, _ in series]
     heights = _spread(ends, LINE * (high - low) / box[3], low, high)
     for (name, points, ink), at in zip(series, heights):
-        text = style.spelled("{} {:.2f}".format(name, points[-1][1]), raster)
+        text = style.spelled(f"{name} {points[-1][1]:.2f}", raster)
         style.label(axes, text, (last_epoch, at), (6, 0), ink, "left", "center")
     axes.xaxis.set_major_locator(_round_ticks(last_epoch))
     axes.set_xlabel("epochs")
     axes.set_ylabel("bound (nats per image)")
     axes.yaxis.set_label_coords(-34.0 / box[2], 0.5)  # clear of the minus signs
-    axes.yaxis.set_major_formatter(lambda v, _: style.spelled("{:g}".format(v), raster))
-    axes.xaxis.set_major_formatter(lambda v, _: "{:g}".format(v))
+    axes.yaxis.set_major_formatter(lambda v, _: style.spelled(f"{v:g}", raster))
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
     _time_axis(axes, metrics)
     style.save(figure, path)
 
@@ -117,8 +117,8 @@ def _time_axis(axes, metrics):
     end = seconds[-1] / size
     ticks = [t for t in _round_ticks(end).tick_values(0.0, end) if 0 <= t <= end]
     top.set_xticks(np.interp(np.multiply(ticks, size), seconds, epochs))
-    top.set_xticklabels(["{:g}".format(tick) for tick in ticks])
-    top.set_xlabel("{} of training".format(unit))
+    top.set_xticklabels([f"{tick:g}" for tick in ticks])
+    top.set_xlabel(f"{unit} of training")
     top.tick_params(color=_hex(AXIS))
 
 
@@ -158,11 +158,11 @@ def latent_kl(
     style.quiet(axes)
     style.number_y(axes, raster)
     axes.xaxis.set_major_locator(_round_ticks(max(2, len(kl))))
-    axes.xaxis.set_major_formatter(lambda v, _: "{:g}".format(v))
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
     lines = [
-        ("{:.2f} nats in all".format(kl.sum()), BLACK),
-        ("{} active".format(active.sum()), BLUE),
-        ("{} inactive (activity below {:g})".format((~active).sum(), threshold), AXIS),
+        (f"{kl.sum():.2f} nats in all", BLACK),
+        (f"{active.sum()} active", BLUE),
+        (f"{(~active).sum()} inactive (activity below {threshold:g})", AXIS),
     ]
     for number, (text, ink) in enumerate(lines if not active.all() else lines[:2]):
         corner = ((1.0, 1.0), (0.0, -number * LINE))
@@ -251,7 +251,7 @@ def _number_particles(axes, particles, width):
     kept = [n for n, gap in zip(particles, np.diff(at)) if gap >= 22.0]
     axes.xaxis.set_major_locator(FixedLocator(kept + particles[-1:]))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda v, _: "{:,.0f}".format(v))
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
 
 
 def _round_ticks(end):

@@ -134,7 +134,7 @@ def _key(axes, probe, x, y):
 
 def _percent(share):
     """A share from 0 to 1 in percent, halves rounded up as the report does."""
-    return "{:.1f}".format(np.floor(1000.0 * share + 0.5) / 10.0)
+    return f"{np.floor(1000.0 * share + 0.5) / 10.0:.1f}"
 
 
 def _ellipse(cloud):

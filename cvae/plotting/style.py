@@ -137,7 +137,7 @@ def number_y(axes, raster):
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     ticks = axes.get_yticks()
     places = max(0, int(np.ceil(-np.log10(ticks[1] - ticks[0]) - 1e-9)))
-    form = "{{:.{}f}}".format(places) if places < 4 else "{:g}"
+    form = f"{{:.{places}f}}" if places < 4 else "{:g}"
     axes.yaxis.set_major_formatter(lambda v, _: spelled(form.format(v), raster))
 
 

@@ -74,7 +74,7 @@ def results(
 
     Args:
         last: the last row of the run's metrics.
-        facts: what `pictures.draw` measured.
+        facts: what `figures.draw` measured.
     """
     from cvae.training import loop, muon, optimizers
 
@@ -135,9 +135,8 @@ def typeset(folder: Path) -> bytes:
             shutil.copyfile(str(part), str(source.with_name(part.name)))
     except OSError as error:
         raise CvaeError(
-            "cannot read {}: {}; run from a clone of the repository".format(
-                SOURCE, error.strerror or error
-            )
+            f"cannot read {SOURCE}: {error.strerror or error}; run from a clone of "
+            "the repository"
         )
     typst = _binding()
     if typst is None:
@@ -159,8 +158,9 @@ def _finished(run, dataset):
     run.evaluation_arrays()  # which the pictures need: missing or damaged is said here
     if not metrics:
         raise CvaeError(
-            "{} has no metrics: train it with `python scripts/train.py --run {} "
-            "--resume`".format(run.path, run.path)
+            f"{run.path} has no metrics: train it with `python scripts/train.py --run "
+            f"{run.path} "
+            "--resume`"
         )
     if evaluation["dataset"] != dataset.name:
         raise CvaeError(
@@ -171,8 +171,9 @@ def _finished(run, dataset):
     # The weights of a run that validates are those of its best step, not of its last.
     if step < metrics[-1]["step"] and not run.config.validate:
         raise CvaeError(
-            "{} was evaluated at step {:,}, and trained on since: run `python "
-            "scripts/evaluate.py --run {}`".format(run.path, step, run.path)
+            f"{run.path} was evaluated at step {step:,}, and trained on since: run "
+            "`python "
+            f"scripts/evaluate.py --run {run.path}`"
         )
     return evaluation, metrics
 
@@ -241,6 +242,4 @@ def _refused(message):
     complaint = re.search(r"^(?:error: )?(.*)", message).group(1)
     place = re.search(r"([^\s/]+\.typ):(\d+)", message)
     where = " ({} line {})".format(*place.groups()) if place else ""
-    return CvaeError(
-        "typst cannot typeset the report: {}{}".format(complaint.strip(), where)
-    )
+    return CvaeError(f"typst cannot typeset the report: {complaint.strip()}{where}")

@@ -9,13 +9,13 @@ import numpy as np
 
 from cvae.data import mnist
 from cvae.data.mnist import Dataset
-from cvae.errors import CvaeError, nearest, shown
+from cvae.errors import CvaeError, shown, suggest
 from cvae.evaluation import latent
-from cvae.evaluation.learning import nearest as nearest_images
+from cvae.evaluation.learning import nearest_neighbours
 from cvae.plotting import grids, lines, panels
 from cvae.plotting.grids import Block
 from cvae.plotting.style import BLACK, BLUE
-from cvae.report.inputs import Scene
+from cvae.report.inputs import Inputs
 from cvae.runs.run import Run
 
 PER_CLASS = 10  # images of each class in a grid of samples or reconstructions
@@ -33,67 +33,67 @@ class Picture(NamedTuple):
     facts: Dict[str, Any]
 
 
-def _curves(scene):
-    metrics = scene.run.metrics()
-    return Picture(partial(lines.curves, metrics=metrics, note=scene.note), {})
+def _curves(inputs):
+    metrics = inputs.run.metrics()
+    return Picture(partial(lines.curves, metrics=metrics, note=inputs.note), {})
 
 
-def _samples(scene):
-    return _grid(scene, "samples")
+def _samples(inputs):
+    return _grid(inputs, "samples")
 
 
-def _same_style(scene):
-    return _grid(scene, "same_style")
+def _same_style(inputs):
+    return _grid(inputs, "same_style")
 
 
-def _grid(scene, function):
-    images = scene.decoded(function, scene.classes, PER_CLASS, scene.seed)
-    arrays = {"images": images, "row_labels": scene.classes}
-    return Picture(partial(grids.sample_grid, note=scene.note, **arrays), {})
+def _grid(inputs, function):
+    images = inputs.decoded(function, inputs.classes, PER_CLASS, inputs.seed)
+    arrays = {"images": images, "row_labels": inputs.classes}
+    return Picture(partial(grids.sample_grid, note=inputs.note, **arrays), {})
 
 
-def _reconstructions(scene):
-    fewest = min(len(scene.of_class(c)) for c in scene.classes)
+def _reconstructions(inputs):
+    fewest = min(len(inputs.of_class(c)) for c in inputs.classes)
     n = min(PER_CLASS, fewest)
-    chosen = np.concatenate([scene.of_class(c)[:n] for c in scene.classes])
-    bits, labels = scene.bits[chosen], scene.labels[chosen]
-    means = scene.decoded("reconstruct", bits, labels)
-    shape = (len(scene.classes), n, -1)
+    chosen = np.concatenate([inputs.of_class(c)[:n] for c in inputs.classes])
+    bits, labels = inputs.bits[chosen], inputs.labels[chosen]
+    means = inputs.decoded("reconstruct", bits, labels)
+    shape = (len(inputs.classes), n, -1)
     draw = partial(
         grids.reconstruction_grid,
         originals=bits.reshape(shape),
         reconstructions=means.reshape(shape),
-        row_labels=scene.classes,
-        note=scene.note,
+        row_labels=inputs.classes,
+        note=inputs.note,
     )
     return Picture(draw, {})
 
 
-def _transfer(scene):
-    chosen = [scene.of_class(c)[0] for c in scene.classes]
-    classes = range(scene.run.config.n_classes)
-    bits = scene.bits[chosen]
+def _transfer(inputs):
+    chosen = [inputs.of_class(c)[0] for c in inputs.classes]
+    classes = range(inputs.run.config.n_classes)
+    bits = inputs.bits[chosen]
     draw = partial(
         grids.transfer_grid,
         originals=bits,
-        decoded=scene.decoded("transfer", bits, scene.labels[chosen], classes),
-        labels=scene.classes,
+        decoded=inputs.decoded("transfer", bits, inputs.labels[chosen], classes),
+        labels=inputs.classes,
         classes=classes,
-        note=scene.note,
+        note=inputs.note,
     )
     return Picture(draw, {})
 
 
-def _interpolations(scene):
+def _interpolations(inputs):
     """Pairs of the first two test digits of a class, or the first of two classes.
 
     The class cannot be interpolated: what lies between digits of two classes is drawn
     once as the one class, once as the other.
     """
-    firsts = {c: scene.of_class(c) for c in scene.classes}
-    within = _evenly(scene.classes, WITHIN)
-    half = len(scene.classes) // 2
-    pairs = _evenly(list(zip(scene.classes[:half], scene.classes[-half:])), ACROSS)
+    firsts = {c: inputs.of_class(c) for c in inputs.classes}
+    within = _evenly(inputs.classes, WITHIN)
+    half = len(inputs.classes) // 2
+    pairs = _evenly(list(zip(inputs.classes[:half], inputs.classes[-half:])), ACROSS)
     ends = [(firsts[c][0], firsts[c][:2][-1]) for c in within]
     ends += [(firsts[a][0], firsts[b][0]) for a, b in pairs for _ in "ab"]
     decoded_as = within + [c for pair in pairs for c in pair]
@@ -102,29 +102,29 @@ def _interpolations(scene):
         ("across classes, decoded as one and as the other", 2 * len(pairs)),
     ]
     ends = np.array(ends)
-    bits, labels = scene.bits[ends], scene.labels[ends]
+    bits, labels = inputs.bits[ends], inputs.labels[ends]
     draw = partial(
         grids.interpolation_grid,
         ends=bits,
-        between=scene.decoded("interpolate", bits, labels, decoded_as, STEPS),
-        row_labels=["as {}".format(c) for c in decoded_as],
+        between=inputs.decoded("interpolate", bits, labels, decoded_as, STEPS),
+        row_labels=[f"as {c}" for c in decoded_as],
         groups=[group for group in groups if group[1]],
-        note=scene.note,
+        note=inputs.note,
     )
     return Picture(draw, {})
 
 
-def _extremes(scene):
+def _extremes(inputs):
     """The test images of each class by log p(x | y), from the likeliest down."""
-    value = scene.log_likelihood
-    shape = (2, len(scene.classes), EXTREMES)
-    images = np.full(shape + (scene.bits.shape[1],), np.nan)
+    value = inputs.log_likelihood
+    shape = (2, len(inputs.classes), EXTREMES)
+    images = np.full(shape + (inputs.bits.shape[1],), np.nan)
     numbers = np.full(shape, np.nan)
-    for row, c in enumerate(scene.classes):
-        own = scene.of_class(c)
+    for row, c in enumerate(inputs.classes):
+        own = inputs.of_class(c)
         own = own[np.argsort(-value[own], kind="stable")]
         for end, chosen in enumerate((own[:EXTREMES], own[EXTREMES:][-EXTREMES:])):
-            images[end, row, : len(chosen)] = scene.bits[chosen]
+            images[end, row, : len(chosen)] = inputs.bits[chosen]
             numbers[end, row, : len(chosen)] = value[chosen]
     blocks = [
         Block(heading, *arrays, BLACK)
@@ -133,39 +133,39 @@ def _extremes(scene):
     draw = partial(
         grids.ranked_grid,
         blocks=blocks,
-        row_labels=scene.classes,
+        row_labels=inputs.classes,
         places=0,
-        note=scene.note,
+        note=inputs.note,
     )
     return Picture(draw, {})
 
 
-def _mistakes(scene):
-    worst = scene.evaluation["classifier"]["mistakes"]
+def _mistakes(inputs):
+    worst = inputs.evaluation["classifier"]["mistakes"]
     draw = partial(
         grids.captioned_grid,
-        images=scene.bits[[mistake["image"] for mistake in worst]],
+        images=inputs.bits[[mistake["image"] for mistake in worst]],
         captions=["{class} -> {predicted}".format(**mistake) for mistake in worst],
-        note=scene.note,
+        note=inputs.note,
     )
     return Picture(draw, {})
 
 
-def _confusion(scene):
-    counts = scene.evaluation["classifier"]["confusion"]
-    return Picture(partial(panels.confusion, counts=counts, note=scene.note), {})
+def _confusion(inputs):
+    counts = inputs.evaluation["classifier"]["confusion"]
+    return Picture(partial(panels.confusion, counts=counts, note=inputs.note), {})
 
 
-def _latent_kl(scene):
-    found = scene.evaluation["latent"]
+def _latent_kl(inputs):
+    found = inputs.evaluation["latent"]
     parts = {name: found[name] for name in ("kl", "activity", "threshold")}
-    return Picture(partial(lines.latent_kl, note=scene.note, **parts), {})
+    return Picture(partial(lines.latent_kl, note=inputs.note, **parts), {})
 
 
-def _latent_space(scene):
-    train, labels = scene.train, scene.labels
-    train_z = scene.encoded(mnist.binarize(train.images), train.labels)
-    z = scene.encoded(scene.bits, labels)
+def _latent_space(inputs):
+    train, labels = inputs.train, inputs.labels
+    train_z = inputs.encoded(mnist.binarize(train.images), train.labels)
+    z = inputs.encoded(inputs.bits, labels)
     points, explained = latent.principal_components(z)
     probe = latent.linear_probe(train_z, train.labels, z, labels)
     facts = dict(probe, explained=[float(share) for share in explained])
@@ -175,27 +175,27 @@ def _latent_space(scene):
         labels=labels,
         explained=explained,
         probe=probe,
-        note=scene.note,
+        note=inputs.note,
     )
     return Picture(draw, facts)
 
 
-def _neighbours(scene):
+def _neighbours(inputs):
     """Generated images beside the training images that are nearest by L2, in grey.
 
     How near is near: beside the samples' median distance are that of test images, and
     of their reconstructions, which are as smooth as samples and copy nothing.
     """
-    train = np.float32(scene.train.images) / 255
-    n = min(COMPARED, min(len(scene.of_class(c)) for c in scene.classes))
-    samples = scene.decoded("samples", scene.classes, n, scene.seed)
-    chosen = np.concatenate([scene.of_class(c)[:n] for c in scene.classes])
-    test = np.float32(scene.dataset.test.images[chosen]) / 255
-    again = scene.decoded("reconstruct", scene.bits[chosen], scene.labels[chosen])
-    shown, which = nearest_images(samples[:, 0], train, min(NEIGHBOURS, len(train)))
+    train = np.float32(inputs.train.images) / 255
+    n = min(COMPARED, min(len(inputs.of_class(c)) for c in inputs.classes))
+    samples = inputs.decoded("samples", inputs.classes, n, inputs.seed)
+    chosen = np.concatenate([inputs.of_class(c)[:n] for c in inputs.classes])
+    test = np.float32(inputs.dataset.test.images[chosen]) / 255
+    again = inputs.decoded("reconstruct", inputs.bits[chosen], inputs.labels[chosen])
+    shown, which = nearest_neighbours(samples[:, 0], train, min(NEIGHBOURS, len(train)))
     flat = samples.reshape(-1, samples.shape[-1])
     to_train, test_to_train, again_to_train = (
-        float(np.median(nearest_images(images, train, 1)[0]))
+        float(np.median(nearest_neighbours(images, train, 1)[0]))
         for images in (flat, test, again)
     )
     nothing = np.full((len(samples), 1), np.nan)
@@ -205,9 +205,9 @@ def _neighbours(scene):
             Block("drawn", samples[:, :1], nothing, BLUE),
             Block("nearest training images", train[which], shown),
         ],
-        row_labels=scene.classes,
+        row_labels=inputs.classes,
         places=1,
-        note=scene.note,
+        note=inputs.note,
     )
     facts = {
         "samples": len(flat),
@@ -218,15 +218,15 @@ def _neighbours(scene):
     return Picture(draw, facts)
 
 
-def _growth(scene):
-    found = scene.evaluation
+def _growth(inputs):
+    found = inputs.evaluation
     ais = found.get("ais", {"images": 0})
     draw = partial(
         lines.growth,
         levels=found["growth"],
         bound=found["bound"],
         ais=ais["log_likelihood"] if ais["images"] == found["n_images"] else None,
-        note=scene.note,
+        note=inputs.note,
     )
     return Picture(draw, {})
 
@@ -272,11 +272,9 @@ def draw(
     """
     for name in names:
         if name not in PICTURES:
-            raise CvaeError(
-                "there is no {}: {}".format(shown(name), nearest(name, NAMES))
-            )
-    with contextlib.closing(Scene(run, dataset)) as scene:
-        made = {name: PICTURES[name](scene) for name in names}
+            raise CvaeError(f"there is no {shown(name)}: {suggest(name, NAMES)}")
+    with contextlib.closing(Inputs(run, dataset)) as inputs:
+        made = {name: PICTURES[name](inputs) for name in names}
     for name, picture in made.items():
         for suffix in suffixes:
             picture.draw(Path(folder) / (name + suffix))

@@ -20,7 +20,7 @@ def _once(make):
     return property(part, doc=make.__doc__)
 
 
-class Scene:
+class Inputs:
     """What the pictures of a run are made of."""
 
     def __init__(self, run: Run, dataset: Dataset):
@@ -71,10 +71,9 @@ class Scene:
         for name, value in here.items():
             if found[name] != value:
                 raise CvaeError(
-                    "{} was evaluated with {} {}, not {}: run `python "
-                    "scripts/evaluate.py --run {}`".format(
-                        self.run.path, name, found[name], value, self.run.path
-                    )
+                    f"{self.run.path} was evaluated with {name} {found[name]}, not "
+                    f"{value}: run `python "
+                    f"scripts/evaluate.py --run {self.run.path}`"
                 )
         return found
 

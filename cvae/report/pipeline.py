@@ -58,7 +58,7 @@ def make_report(
         return status
 
     stages.begin("samples")
-    for path in generate.write_samples(run, None, None, 10, generate.Style()):
+    for path in generate.write_samples(run, None, None, 10, generate.SampleOptions()):
         print(path)
 
     stages.begin("evaluation")
@@ -102,8 +102,8 @@ def open_or_create(path: Path, config: Config) -> Run:
     run = Run(path)
     if run.config != config:
         raise CvaeError(
-            "{} has other settings than this report's: move it away, or delete it "
-            "with the other runs by `make clean-runs`".format(path)
+            f"{path} has other settings than this report's: move it away, or delete it "
+            "with the other runs by `make clean-runs`"
         )
     return run
 
@@ -137,23 +137,22 @@ class _Stages:
         number = self._names.index(name)
         left = sum(self._seconds[n] for n in self._names[number:])
         print(
-            "\n[{}/{}] {} - at most {} minutes left in all".format(
-                number + 1, len(self._names), name, progress.clock(left)
-            ),
+            f"\n[{number + 1}/{len(self._names)}] {name} - at most "
+            f"{progress.clock(left)} minutes left in all",
             flush=True,
         )
 
     def end(self):
         seconds = time.monotonic() - self._began
-        print("\ndone in {} minutes:".format(progress.clock(seconds)))
+        print(f"\ndone in {progress.clock(seconds)} minutes:")
 
 
 def _run_name(preset_name, dataset):
     suffix = "" if dataset.name == "mnist" else "-" + dataset.name
-    return "report-{}{}".format(preset_name, suffix)
+    return f"report-{preset_name}{suffix}"
 
 
 def _box(*lines):
     text = [piece for line in lines for piece in textwrap.wrap(line, 76)]
     edge = "+" + "-" * 78 + "+"
-    return "\n".join([edge] + ["| {:76} |".format(piece) for piece in text] + [edge])
+    return "\n".join([edge] + [f"| {piece:76} |" for piece in text] + [edge])

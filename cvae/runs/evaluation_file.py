@@ -24,9 +24,7 @@ def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
     """
     if not path.exists():
         raise CvaeError(
-            "{} is not evaluated yet: run `python scripts/evaluate.py --run {}`".format(
-                run, run
-            )
+            f"{run} is not evaluated yet: run `python scripts/evaluate.py --run {run}`"
         )
     try:
         results = files.read_json(path)
@@ -37,7 +35,7 @@ def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
         schema.check(results, schema.EVALUATION, str(path))
         fault = _contradiction(results)
         if fault:
-            raise CvaeError("{} is damaged: {}".format(path, fault))
+            raise CvaeError(f"{path} is damaged: {fault}")
     except CvaeError as error:
         raise _evaluate_again(error, run)
     return results
@@ -61,13 +59,13 @@ def read_arrays_of(
         for name, (dtype, shape) in forms_of.items():
             array = arrays.get(name)
             if array is None or array.dtype != dtype or array.shape != shape:
-                raise CvaeError("{} is damaged: {} in it".format(path, name))
+                raise CvaeError(f"{path} is damaged: {name} in it")
         if len(arrays) != len(forms_of):
-            raise CvaeError("{} is damaged: more in it than there is".format(path))
+            raise CvaeError(f"{path} is damaged: more in it than there is")
         found = [arrays[name].mean() for name in _PER_IMAGE[:-1]]
         means = [results[name]["mean"] for name in _PER_IMAGE[:-1]]
         if arrays["step"] != results["step"] or not np.allclose(found, means, 1e-9, 0):
-            raise CvaeError("{} is of another evaluation".format(path))
+            raise CvaeError(f"{path} is of another evaluation")
     except CvaeError as error:
         raise _evaluate_again(error, run)
     return arrays
@@ -99,10 +97,10 @@ def _contradiction(results):
         "latent": len(latent["kl"]) == len(latent["activity"]) >= latent["active"],
     }
     wrong = [name for name, right in holds.items() if not right]
-    return "its {} contradicts the rest".format(wrong[0]) if wrong else ""
+    return f"its {wrong[0]} contradicts the rest" if wrong else ""
 
 
 def _evaluate_again(error, run):
     return CvaeError(
-        "{}; evaluate again: `python scripts/evaluate.py --run {}`".format(error, run)
+        f"{error}; evaluate again: `python scripts/evaluate.py --run {run}`"
     )

@@ -32,7 +32,7 @@ def find_or_unpack(path: Optional[Path] = None, say=print) -> Run:
         copy = RUNS / PRETRAINED
         if not (copy / "config.json").exists():
             _copy(HERE, copy)
-        say("there is no run yet: using the pretrained weights, {}".format(copy))
+        say(f"there is no run yet: using the pretrained weights, {copy}")
         return Run(copy)
     return find(path)
 
@@ -53,7 +53,7 @@ def export(run: Run, path: Path) -> None:
     }
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise CvaeError("{} is beyond half precision: train anew".format(name))
+            raise CvaeError(f"{name} is beyond half precision: train anew")
     files.write_json(path / "config.json", run.config.to_dict())
     for name in RESULTS:
         with files.whole_file(path / name) as scratch:

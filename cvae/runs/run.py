@@ -18,7 +18,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import numpy as np
 
 from cvae.config import Config
-from cvae.errors import CvaeError, nearest
+from cvae.errors import CvaeError, suggest
 from cvae.runs import evaluation_file
 from cvae.storage import files, schema
 from cvae.storage.npz import MAX_BYTES, read_arrays, write_arrays
@@ -49,8 +49,8 @@ class Run:
             raise CvaeError(_no_run(self.path))
         if not self._file("config.json").exists():
             raise CvaeError(
-                "{} is not a run: it has no config.json; train one with "
-                "`python scripts/train.py --run {}`".format(self.path, self.path)
+                f"{self.path} is not a run: it has no config.json; train one with "
+                f"`python scripts/train.py --run {self.path}`"
             )
         self.config = _read_config(self._file("config.json"))
         self._damaged = set()  # names of checkpoints that were passed over
@@ -64,12 +64,12 @@ class Run:
         """
         path = Path(path)
         if path.name in ("", ".."):
-            raise CvaeError("{} is no name for a run: choose another".format(path))
+            raise CvaeError(f"{path} is no name for a run: choose another")
         with _lock(path):  # of two that make the same run at once, one does
             if (path / "config.json").exists():
                 raise CvaeError(
-                    "{} already holds a run: continue it with --resume, or choose "
-                    "another --run".format(path)
+                    f"{path} already holds a run: continue it with --resume, or choose "
+                    "another --run"
                 )
             files.write_json(path / "config.json", config.to_dict())
         run = cls(path)
@@ -112,9 +112,8 @@ class Run:
                 os.fsync(out.fileno())
         except OSError as error:
             raise CvaeError(
-                "cannot write {}: {}; free the disk, then go on with --resume".format(
-                    path, error.strerror or error
-                )
+                f"cannot write {path}: {error.strerror or error}; free the disk, then "
+                "go on with --resume"
             )
 
     def metrics(self) -> List[Dict[str, Any]]:
@@ -180,18 +179,19 @@ class Run:
             path = self._file("checkpoints") / entry["file"]
             try:
                 if _sha256(path) != entry["sha256"]:
-                    raise CvaeError("{} is damaged: wrong checksum".format(path))
+                    raise CvaeError(f"{path} is damaged: wrong checksum")
                 return _read_checkpoint(path)
             except CvaeError as error:
-                warn("warning: {}; passing it over".format(error))
+                warn(f"warning: {error}; passing it over")
             self._damaged.add(entry["file"])
         if entries:
             state = "no whole checkpoint left; delete its checkpoints/, then train"
         else:
             state = "no checkpoint yet; train"
         raise CvaeError(
-            "{} has {} it with `python scripts/train.py --resume --run {}`, or choose "
-            "another --run".format(self.path, state, self.path)
+            f"{self.path} has {state} it with `python scripts/train.py --resume --run "
+            f"{self.path}`, or choose "
+            "another --run"
         )
 
     def weights(self, warn=print) -> Dict[str, np.ndarray]:
@@ -216,7 +216,7 @@ class Run:
         except CvaeError as error:
             entries = self._entries_on_disk()
             if entries:
-                warn("warning: {}; going by the checkpoints beside it".format(error))
+                warn(f"warning: {error}; going by the checkpoints beside it")
             return {"recent": entries}
 
     def _entries_on_disk(self):
@@ -240,7 +240,7 @@ class Run:
         write_arrays(self._file(_EVALUATION_ARRAYS), arrays)
 
     def evaluation(self) -> Dict[str, Any]:
-        """Return `evaluation.json`, in the form of `forms.EVALUATION`.
+        """Return `evaluation.json`, checked against `schema.EVALUATION`.
 
         Raises:
             CvaeError: it is missing or damaged.
@@ -288,7 +288,7 @@ class Run:
         link = self.path.parent / LATEST
         if self.path.name == LATEST or (link.exists() and not link.is_symlink()):
             return
-        scratch = link.with_name(".{}.{}".format(LATEST, os.getpid()))
+        scratch = link.with_name(f".{LATEST}.{os.getpid()}")
         with contextlib.suppress(FileNotFoundError):  # of a killed process
             scratch.unlink()
         try:
@@ -350,10 +350,9 @@ def check_finite(values: np.ndarray, run: Run) -> None:
     """Raise `CvaeError` unless all `values`, which `run`'s weights gave, are finite."""
     if not np.isfinite(values).all():
         raise CvaeError(
-            "{} gives values that are not finite: its training diverged; train anew "
-            "with a --learning-rate below {:g}".format(
-                run.path, run.config.learning_rate
-            )
+            f"{run.path} gives values that are not finite: its training diverged; "
+            "train anew "
+            f"with a --learning-rate below {run.config.learning_rate:g}"
         )
 
 
@@ -361,8 +360,8 @@ def _lock(path):
     handle = files.lock_file(path / ".lock")
     if handle is None:
         raise CvaeError(
-            "another process is training {}: wait for it, stop it, or choose "
-            "another --run".format(path)
+            f"another process is training {path}: wait for it, stop it, or choose "
+            "another --run"
         )
     return handle
 
@@ -376,16 +375,16 @@ def _is_checkpoints(name):
 def _no_run(path):
     siblings = path.parent.iterdir() if path.parent.is_dir() else []
     runs = sorted(p.name for p in siblings if (p / "config.json").exists())
-    hint = nearest(path.name, runs) if runs else "train one with scripts/train.py"
-    return "there is no run {}: {}".format(path, hint)
+    hint = suggest(path.name, runs) if runs else "train one with scripts/train.py"
+    return f"there is no run {path}: {hint}"
 
 
 def _read_config(path):
     try:
         return Config.from_dict(files.read_json(path))
     except CvaeError as error:
-        place = "" if str(path) in str(error) else "{}: ".format(path)
-        raise CvaeError("{}{}; restore it, or train another run".format(place, error))
+        place = "" if str(path) in str(error) else f"{path}: "
+        raise CvaeError(f"{place}{error}; restore it, or train another run")
 
 
 def _metrics_row(line, path, number):
@@ -394,9 +393,7 @@ def _metrics_row(line, path, number):
         check(row, schema.METRICS_ROW, "the row")
     except CvaeError as error:
         raise CvaeError(
-            "{} is damaged at line {} ({}); delete that line".format(
-                path, number, error
-            )
+            f"{path} is damaged at line {number} ({error}); delete that line"
         )
     return row
 
@@ -405,14 +402,14 @@ def _read_checkpoint(path):
     arrays = read_arrays(path)
     text = arrays.pop(_STATE, None)
     if text is None or text.dtype.kind != "U" or text.shape:
-        raise CvaeError("{} is damaged: it has no state".format(path))
+        raise CvaeError(f"{path} is damaged: it has no state")
     state = files.parse_json(str(text).encode("utf-8"), path)
     check(state, schema.PROGRESS, str(path))
     # Older checkpoints do not name these; the set-up installed no other ZhuSuan then.
     state.setdefault("tensorflow", ["of unknown version"])
     state.setdefault("zhusuan", ["cvae.zs"] * len(state["tensorflow"]))
     if state["plan"][0] > state["step"]:
-        raise CvaeError("{} is damaged: its plan is of a later step".format(path))
+        raise CvaeError(f"{path} is damaged: its plan is of a later step")
     return Checkpoint(arrays, state)
 
 

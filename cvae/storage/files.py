@@ -56,9 +56,8 @@ def whole_file(path):
         _sync_directory(path.parent)
     except OSError as error:
         raise CvaeError(
-            "cannot write {}: {}; free the disk or choose another place".format(
-                path, error.strerror or error
-            )
+            f"cannot write {path}: {error.strerror or error}; free the disk or choose "
+            "another place"
         )
     finally:
         if scratch is not None:
@@ -69,7 +68,7 @@ def whole_file(path):
 def _refuse_to_replace_a_device(path):
     """A directory, /dev/null or a pipe: renaming a file to it would do away with it."""
     if path.exists() and not path.is_file():
-        raise CvaeError("cannot write {}: it is not a regular file".format(path))
+        raise CvaeError(f"cannot write {path}: it is not a regular file")
 
 
 def write_bytes(path, data):
@@ -97,16 +96,14 @@ def open_regular(path, limit):
     """
     try:
         if not stat.S_ISREG(os.stat(str(path)).st_mode):
-            raise CvaeError("cannot read {}: it is not a regular file".format(path))
+            raise CvaeError(f"cannot read {path}: it is not a regular file")
         with open(str(path), "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > limit:
-                raise CvaeError(
-                    "{} is damaged: {:,} bytes, over {:,}".format(path, size, limit)
-                )
+                raise CvaeError(f"{path} is damaged: {size:,} bytes, over {limit:,}")
             yield stream, size
     except OSError as error:
-        raise CvaeError("cannot read {}: {}".format(path, error.strerror or error))
+        raise CvaeError(f"cannot read {path}: {error.strerror or error}")
 
 
 def read_json(path):
@@ -129,22 +126,22 @@ def parse_json(data, source):
         text = data.decode("utf-8")
         value = json.loads(text, parse_constant=_refuse, parse_int=_short_int)
     except RecursionError:
-        raise CvaeError("{} is damaged: nested too deeply".format(source))
+        raise CvaeError(f"{source} is damaged: nested too deeply")
     except ValueError as error:
-        raise CvaeError("{} is damaged: {}".format(source, error))
+        raise CvaeError(f"{source} is damaged: {error}")
     if not isinstance(value, dict):
-        raise CvaeError("{} is damaged: not a JSON object".format(source))
+        raise CvaeError(f"{source} is damaged: not a JSON object")
     return value
 
 
 def _refuse(literal):
-    raise ValueError("{} is no number".format(literal))
+    raise ValueError(f"{literal} is no number")
 
 
 def _short_int(digits):
     """`int`, which takes minutes for a million digits, of at most 20."""
     if len(digits) > 20:
-        raise ValueError("a number of {} digits".format(len(digits)))
+        raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
 
 
@@ -157,9 +154,7 @@ def check_place(directory):
         with tempfile.TemporaryFile(dir=str(place)):
             return
     except OSError as error:
-        raise CvaeError(
-            "cannot write to {}: {}".format(directory, error.strerror or error)
-        )
+        raise CvaeError(f"cannot write to {directory}: {error.strerror or error}")
 
 
 def _fsync(path):
@@ -205,7 +200,7 @@ def lock_file(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a")
     except OSError as error:
-        raise CvaeError("cannot write {}: {}".format(path, error.strerror or error))
+        raise CvaeError(f"cannot write {path}: {error.strerror or error}")
     if fcntl is not None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

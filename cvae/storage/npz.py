@@ -55,7 +55,7 @@ def read_arrays(
                 return {m.filename[:-4]: _read_member(archive, m) for m in members}
         except _BROKEN as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise CvaeError("{} is damaged: {}".format(path, reason[:120]))
+            raise CvaeError(f"{path} is damaged: {reason[:120]}")
 
 
 def write_arrays(path: Union[str, Path], arrays: Dict[str, np.ndarray]) -> None:
@@ -81,14 +81,14 @@ def _check_members(members, size):
     """Refuse packed, encrypted or twofold members, and more bytes than the file has."""
     for member in members:
         if not member.filename.endswith(".npy"):
-            raise ValueError("{} is no array".format(shown(member.filename)))
+            raise ValueError(f"{shown(member.filename)} is no array")
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-            raise ValueError("{} is packed".format(shown(member.filename)))
+            raise ValueError(f"{shown(member.filename)} is packed")
     if len({member.filename for member in members}) < len(members):
         raise ValueError("it holds two arrays of one name")
     claimed = sum(max(m.file_size, m.compress_size) for m in members)
     if claimed > size:
-        raise ValueError("it claims {} bytes and has {}".format(claimed, size))
+        raise ValueError(f"it claims {claimed} bytes and has {size}")
 
 
 def _read_member(archive, member):
@@ -96,18 +96,18 @@ def _read_member(archive, member):
     with archive.open(member) as stream:
         start = stream.read(10)
         if start[:8] != b"\x93NUMPY\1\0" or len(start) < 10:
-            raise ValueError("{} is no array".format(name))
+            raise ValueError(f"{name} is no array")
         header_size = struct.unpack("<H", start[8:])[0]
         header = _HEADER.fullmatch(stream.read(header_size))
         if header is None:
-            raise ValueError("{} is no array of a known type".format(name))
+            raise ValueError(f"{name} is no array of a known type")
         dtype = np.dtype(header.group(1).decode("ascii"))
         shape = [int(n) for n in re.findall(rb"\d+", header.group(2))]
         claimed = dtype.itemsize
         for n in shape:
             claimed *= n
         if claimed != member.file_size - len(start) - header_size:
-            raise ValueError("{} has another size than its header says".format(name))
+            raise ValueError(f"{name} has another size than its header says")
         return _array(stream.read(), dtype, shape, name)
 
 
@@ -116,5 +116,5 @@ def _array(data, dtype, shape, name):
         data.decode("utf-32-le")  # NumPy would take what is no character
     array = np.frombuffer(data, dtype).reshape(shape)
     if dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError("{} holds a number that is not finite".format(name))
+        raise ValueError(f"{name} holds a number that is not finite")
     return array.copy()

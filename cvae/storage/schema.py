@@ -45,25 +45,25 @@ def check(value: Any, form: Any, place: str) -> None:
         _check_object(value, form, place)
     elif isinstance(form, list):
         if not isinstance(value, list):
-            raise CvaeError("{} is {}, not a list".format(place, shown(value)))
+            raise CvaeError(f"{place} is {shown(value)}, not a list")
         for number, item in enumerate(value):
-            check(item, form[0], "{}[{}]".format(place, number))
+            check(item, form[0], f"{place}[{number}]")
     elif not form.fits(value):
-        raise CvaeError("{} is {}, not {}".format(place, shown(value), form.words))
+        raise CvaeError(f"{place} is {shown(value)}, not {form.words}")
 
 
 def _check_object(value, form, place):
     if not isinstance(value, dict):
-        raise CvaeError("{} is {}, not an object".format(place, shown(value)))
+        raise CvaeError(f"{place} is {shown(value)}, not an object")
     inner = {name.rstrip("?"): part for name, part in form.items()}
     for name in form:
         if name[-1] not in "?*" and name not in value:
-            raise CvaeError("{} has no {}".format(place, name))
+            raise CvaeError(f"{place} has no {name}")
     for name, item in value.items():
         part = inner.get(name, inner.get("*"))
         if part is None:
-            raise CvaeError("{} has an unknown {}".format(place, shown(name)))
-        check(item, part, "{}: {}".format(place, shown(name)))
+            raise CvaeError(f"{place} has an unknown {shown(name)}")
+        check(item, part, f"{place}: {shown(name)}")
 
 
 # The files of a run directory --------------------------------------------------------

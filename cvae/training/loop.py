@@ -62,15 +62,14 @@ def train(run: Run, dataset: Dataset) -> Dict[str, Any]:
 def train_and_tell(run: Run, dataset: Dataset) -> int:
     """Train as `train` does, say what is done and how to go on; return the status."""
     config = run.config
-    print("run       {}".format(run.path))
+    print(f"run       {run.path}")
     print(
-        "data      {}: {:,} training images, {:,} test images".format(
-            dataset.name, len(dataset.train.images), len(dataset.test.images)
-        )
+        f"data      {dataset.name}: {len(dataset.train.images):,} training images, "
+        f"{len(dataset.test.images):,} test images"
     )
     if dataset.note:
-        print("note      {}".format(dataset.note))
-    print("library   TensorFlow {}, {}".format(compat.VERSION, zs.IMPLEMENTATION))
+        print(f"note      {dataset.note}")
+    print(f"library   TensorFlow {compat.VERSION}, {zs.IMPLEMENTATION}")
     print(
         "model     {} classes, z in R^{}, {}hidden layers {} {}{}, k = {}".format(
             config.n_classes,
@@ -97,7 +96,7 @@ def train_and_tell(run: Run, dataset: Dataset) -> int:
     except Interrupted as stop:
         print(
             "stopped, nothing is lost; go on with\n"
-            "  python scripts/train.py --resume --run {}".format(run.path)
+            f"  python scripts/train.py --resume --run {run.path}"
         )
         return stop.status
     print(
@@ -117,18 +116,18 @@ def _convolutions(config):
     if config.network != "conv":
         return ""
     maps = "-".join(map(str, config.channels))
-    return "feature maps {} x {} blocks, ".format(maps, config.blocks)
+    return f"feature maps {maps} x {config.blocks} blocks, "
 
 
 def _parts_of_plan(config):
     if config.epochs:
-        yield "{:g} epochs".format(config.epochs)
+        yield f"{config.epochs:g} epochs"
     if config.minutes:
-        yield "at most {:g} minutes".format(config.minutes)
+        yield f"at most {config.minutes:g} minutes"
     if config.iwae_share:
-        yield "importance-weighted with k = {} in the last {:g} %".format(
-            config.iwae_particles, 100.0 * config.iwae_share
-        )
+        percent = 100.0 * config.iwae_share
+        k = config.iwae_particles
+        yield f"importance-weighted with k = {k} in the last {percent:g} %"
 
 
 def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
@@ -211,7 +210,7 @@ class _Loop:
         self._progress.advance(
             n_steps * self._config.batch_size,
             self._state.plan.images(self._config.batch_size),
-            "bound {:.2f}".format(np.mean(bounds)),
+            f"bound {np.mean(bounds):.2f}",
         )
         if self.finished() or self._state.step == self._epoch_end(first):
             self._end_of_epoch(float(rates[-1]))
@@ -290,7 +289,7 @@ class _Loop:
         ]
         name = self._held_out + "_bound"
         if name in row:
-            parts.append("{} {:8.3f} nats".format(self._held_out, row[name]))
+            parts.append(f"{self._held_out} {row[name]:8.3f} nats")
         return "{}  {}".format("  ".join(parts), self._progress.summary())
 
     def _epoch_end(self, step):
@@ -323,17 +322,17 @@ class _Loop:
             "the last good checkpoint is kept; " if self._run.has_checkpoint() else ""
         )
         raise CvaeError(
-            "{}: {} is not finite at step {}; {}train anew with a "
-            "--learning-rate below {:g}".format(
-                self._run.path, name, step, kept, self._config.learning_rate
-            )
+            f"{self._run.path}: {name} is not finite at step {step}; {kept}train anew "
+            "with a "
+            f"--learning-rate below {self._config.learning_rate:g}"
         )
 
     def _restore(self, checkpoint):
         if all(name.endswith(AVERAGE) for name in checkpoint.arrays):
             raise CvaeError(
-                "{} holds weights to use, not a training to go on with: train a run "
-                "of your own with `python scripts/train.py`".format(self._run.path)
+                f"{self._run.path} holds weights to use, not a training to go on "
+                "with: train a run "
+                "of your own with `python scripts/train.py`"
             )
         state = _State(**checkpoint.state)
         self._state = state._replace(plan=schedule.Plan(*state.plan))
@@ -379,7 +378,7 @@ def _events(run, step):
         with tf.Graph().as_default():
             writer = tf.summary.FileWriter(str(run.events_dir))
     except tf.errors.OpError as error:
-        raise CvaeError("cannot write {}: {}".format(run.events_dir, error.message))
+        raise CvaeError(f"cannot write {run.events_dir}: {error.message}")
     start = tf.SessionLog(status=tf.SessionLog.START)
     writer.add_session_log(start, step)
     try:

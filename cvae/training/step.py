@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cvae import model, zs
-from cvae.backend import compat, draws, threads
+from cvae.backend import compat, stateless, threads
 from cvae.config import Config
 from cvae.data.mnist import Split
 from cvae.errors import CvaeError
@@ -197,8 +197,10 @@ def _n_towers(config):
 
 def _tower(nets, intensities, y, number, config, weighted):
     """Of each image the cost and the bound on log p(x, y), draws keyed by `number`."""
-    x = draws.binarize(intensities, draws.key(config.seed, number, "binarization"))
-    posterior_key = draws.key(config.seed, number, "posterior")
+    x = stateless.binarize(
+        intensities, stateless.key(config.seed, number, "binarization")
+    )
+    posterior_key = stateless.key(config.seed, number, "posterior")
     bound = model.lower_bound(nets, x, y, posterior_key, config, config.particles)
     if not weighted:
         return bound.sgvb(), bound

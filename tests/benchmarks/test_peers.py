@@ -185,7 +185,7 @@ def test_ratios_are_those_of_the_same_repeat_and_nothing_is_dropped(tmp_path):
     results = dict(driver.machine(), repeats=3, batches=[batch])
     text = throughput.table(results)
     for row in throughput.ROWS:
-        assert text.count("| {} |".format(row.name)) == 1
+        assert text.count(f"| {row.name} |") == 1
     assert "| JAX, a step a call | not measured: no .venv-peers |" in text
     throughput_chart.draw(tmp_path / "bars.png", results)
     assert (tmp_path / "bars.png").read_bytes()[:4] == b"\x89PNG"

@@ -229,7 +229,7 @@ HEADERS = st.lists(
     | st.integers(0, 2**32 - 1),
     min_size=2,
     max_size=4,
-).map(lambda words: struct.pack(">{}I".format(len(words)), *words))
+).map(lambda words: struct.pack(f">{len(words)}I", *words))
 
 
 def check_images(data):

@@ -9,7 +9,7 @@ import tiny
 from exact import LinearGaussian, all_images, quadrature
 from scipy import special, stats
 
-from cvae.backend import draws
+from cvae.backend import stateless
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.evaluation import ais
@@ -234,7 +234,7 @@ def test_images_numbers_paths_and_seeds_have_draws_of_their_own(linear):
         ]
     assert len(np.unique(forward)) == 2 * BATCH
     assert len(set(keys)) == len(keys)
-    assert min(key[1] for key in keys) >= 2**40 * len(draws.PURPOSES)
+    assert min(key[1] for key in keys) >= 2**40 * len(stateless.PURPOSES)
     other = dataclasses.replace(model.config, seed=6)
     with Annealer(other, {}) as annealer:
         assert (annealer.forward(*same, first=0) != forward).all()
@@ -276,7 +276,7 @@ def test_the_moves_backward_are_those_forward_in_reverse_order(
         return steps(kernel, betas)
 
     monkeypatch.setattr(ais.Kernel, "steps", spy)
-    betas = ais.schedule(30)
+    betas = ais.inverse_temperatures(30)
     annealer.forward(bits[:1], labels[:1], 0)
     np.testing.assert_array_equal(seen, betas[1:])
     seen.clear()
@@ -290,7 +290,7 @@ def test_steps_shrink_with_beta_along_dimensions_that_x_tells_about():
 
 
 def test_beta_rises_by_a_sigmoid_from_0_to_1():
-    betas = ais.schedule(100)
+    betas = ais.inverse_temperatures(100)
     assert len(betas) == 101 and betas[0] == 0.0 and betas[-1] == 1.0
     rise = np.diff(betas)
     assert (rise > 0).all() and rise.argmax() in (49, 50)

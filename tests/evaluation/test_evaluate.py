@@ -244,9 +244,9 @@ def test_the_table_shows_what_was_found_within_eighty_columns(evaluated):
         *(row["marginal"] for row in results["per_class"]),
     ]
     for value in shown:
-        assert "{:.3f}".format(value) in text
+        assert f"{value:.3f}" in text
     assert "{} errors".format(results["classifier"]["errors"]) in text
-    decided = "decided by {:,} particles".format(decisive_particles(PARTICLES))
+    decided = f"decided by {decisive_particles(PARTICLES):,} particles"
     assert decided in text
     without = {k: v for k, v in results.items() if k != "ais"}
     assert "AIS" in text and "AIS" not in tables.evaluation_table(without)

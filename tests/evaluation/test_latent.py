@@ -79,7 +79,7 @@ def test_a_single_class_is_always_named():
 
 def test_the_nearest_images_are_those_of_a_search_by_hand():
     images, queries = normal(200, 30), normal(7, 30, seed=1)
-    distances, which = learning.nearest(queries, images, 4)
+    distances, which = learning.nearest_neighbours(queries, images, 4)
     by_hand = np.sqrt(((queries[:, None] - images[None]) ** 2).sum(-1, dtype=float))
     np.testing.assert_array_equal(which, np.argsort(by_hand, 1)[:, :4])
     np.testing.assert_allclose(distances, np.sort(by_hand, 1)[:, :4], rtol=1e-5)
@@ -87,7 +87,7 @@ def test_the_nearest_images_are_those_of_a_search_by_hand():
 
 def test_a_copy_is_found_at_distance_zero():
     images = normal(50, 784)
-    distances, which = learning.nearest(images[[31, 7]], images, 1)
+    distances, which = learning.nearest_neighbours(images[[31, 7]], images, 1)
     assert which.ravel().tolist() == [31, 7]
     np.testing.assert_allclose(distances, 0, atol=1e-2)
 

@@ -10,7 +10,7 @@ from scipy import linalg, stats
 from scipy.special import logsumexp
 
 from cvae import zs
-from cvae.backend.draws import StatelessNormal
+from cvae.backend.stateless import StatelessNormal
 from cvae.config import Config
 
 

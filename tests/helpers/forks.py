@@ -77,7 +77,7 @@ class Process:
         while self.poll() is None:
             if time.monotonic() > end:
                 os.kill(self.pid, signal.SIGKILL)
-                raise AssertionError("no end within {} s: {}".format(timeout, self))
+                raise AssertionError(f"no end within {timeout} s: {self}")
             time.sleep(0.005)
         out = _text(self._out) if self._regular else ""
         return out, _text(self._err)

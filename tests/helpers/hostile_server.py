@@ -24,7 +24,7 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """A client that hangs up is what many tests are about."""
 
     def mirror(self, fault):
-        return "http://127.0.0.1:{}/{}/".format(self.server_port, fault)
+        return f"http://127.0.0.1:{self.server_port}/{fault}/"
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def refused_mirror():
     """The address of a port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return "http://127.0.0.1:{}/".format(probe.getsockname()[1])
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/"
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -146,7 +146,7 @@ class Machine:
 
     def pin(self, commit):
         """Write a setup.py that asks for this commit of ZhuSuan."""
-        (self.checkout / "setup.py").write_text('"git+{}@{}"\n'.format(URL, commit))
+        (self.checkout / "setup.py").write_text(f'"git+{URL}@{commit}"\n')
 
     def pin_new_repository(self, folder):
         """Make one whose commit is the pinned one, and not its newest: the folder."""

@@ -16,7 +16,7 @@ import tensorflow.compat.v1 as tf
 import tiny
 
 from cvae import model, zs
-from cvae.backend import compat, draws
+from cvae.backend import compat, stateless
 from cvae.data import mnist
 from cvae.inference.trained import Model
 from cvae.storage import npz
@@ -98,7 +98,7 @@ def _bound_and_gradient(config, weights, bits, labels):
     """The bound of each image, from one draw of z, and the gradient of its mean."""
     with compat.new_graph(), tf.Session() as session:
         x, y = tf.cast(bits, tf.float32), tf.one_hot(labels, config.n_classes)
-        nets, key = model.build_networks(config), draws.key(5, 0, "posterior")
+        nets, key = model.build_networks(config), stateless.key(5, 0, "posterior")
         bound = model.lower_bound(nets, x, y, key, config)
         cost = tf.reduce_mean(bound.sgvb())
         variables = {v.op.name: v for v in tf.trainable_variables()}

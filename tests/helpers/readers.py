@@ -43,10 +43,10 @@ def survives(reader: Reader, data: bytes, folder: Path) -> bool:
         read = True
     except CvaeError as error:
         assert str(error) and "\n" not in str(error), repr(str(error))
-        assert len(str(error)) < 1000, "a screenful: {!r}".format(str(error))
+        assert len(str(error)) < 1000, f"a screenful: {str(error)!r}"
         read = False
     seconds = time.thread_time() - began
-    assert seconds < SECONDS, "took {:.1f} s".format(seconds)
+    assert seconds < SECONDS, f"took {seconds:.1f} s"
     return read
 
 

@@ -29,8 +29,8 @@ def scale_shift(y, weights, name):
 def mlp(h, y, weights, scope, n_layers, head):
     """Where there are weights for it, the class scales and shifts the hidden units."""
     for i in range(1, n_layers + 1):
-        h = affine(h, weights, "{}/hidden_{}".format(scope, i))
-        name = "{}/class_{}".format(scope, i)
+        h = affine(h, weights, f"{scope}/hidden_{i}")
+        name = f"{scope}/class_{i}"
         if name + "/kernel" in weights:
             scale, shift = scale_shift(y, weights, name)
             h = scale * h + shift

@@ -55,10 +55,10 @@ def heads(bits, y, weights, config):
     """Mean and log standard deviation of q(z | x, y), side by side."""
     h = 2.0 * bits.reshape(len(bits), config.side, config.side, 1) - 1.0
     for level in range(1, len(config.channels) + 1):
-        scope = "q_net/down_{}".format(level)
+        scope = f"q_net/down_{level}"
         h = conv(h, weights, scope + "/halve", stride=2)
         for number in range(1, config.blocks + 1):
-            h = block(h, y, weights, "{}/block_{}".format(scope, number))
+            h = block(h, y, weights, f"{scope}/block_{number}")
     h = np.concatenate([h.reshape(len(bits), -1), y], 1)
     return reference.mlp(h, y, weights, "q_net", len(config.hidden), "q_net/z_heads")
 
@@ -70,8 +70,8 @@ def logits(y, z, weights, config):
     side = int(round((h.shape[1] / config.channels[-1]) ** 0.5))
     h = h.reshape(len(y), side, side, config.channels[-1])
     for level in range(len(config.channels), 0, -1):
-        scope = "gen/up_{}".format(level)
+        scope = f"gen/up_{level}"
         for number in range(1, config.blocks + 1):
-            h = block(h, y, weights, "{}/block_{}".format(scope, number))
+            h = block(h, y, weights, f"{scope}/block_{number}")
         h = doubled(conv(reference.swish(h), weights, scope + "/double"))
     return h.reshape(len(y), -1)

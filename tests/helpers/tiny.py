@@ -61,9 +61,9 @@ def shapes(config):
     }
     for scope, sizes in (("q_net", encoder), ("gen", decoder)):
         for i, pair in enumerate(zip(sizes, sizes[1:]), 1):
-            layers["{}/hidden_{}".format(scope, i)] = pair
+            layers[f"{scope}/hidden_{i}"] = pair
             if config.film:
-                layers["{}/class_{}".format(scope, i)] = (config.n_classes, 2 * pair[1])
+                layers[f"{scope}/class_{i}"] = (config.n_classes, 2 * pair[1])
     result = {}
     for name, (n_in, n_out) in layers.items():
         result[name + "/kernel"] = (n_in, n_out)

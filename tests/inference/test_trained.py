@@ -11,7 +11,7 @@ import tiny
 from scipy import integrate, stats
 
 from cvae import zs
-from cvae.backend import draws
+from cvae.backend import stateless
 from cvae.config import Config
 from cvae.data import mnist as mnist_room
 from cvae.errors import CvaeError
@@ -88,7 +88,7 @@ def noise_program():
     """Standard normal draws by their number, as any TensorFlow program makes them."""
     with tf.Graph().as_default() as graph:
         draw, shape = tf.placeholder(tf.int64, []), tf.placeholder(tf.int32, [None])
-        key = draws.key(CONFIG.seed, draw, "evaluation")
+        key = stateless.key(CONFIG.seed, draw, "evaluation")
         normal = tf.cast(tf.random.stateless_normal(shape, key), tf.float64)
         return tf.Session(graph=graph).make_callable(normal, [draw, shape])
 

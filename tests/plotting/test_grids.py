@@ -166,7 +166,7 @@ def test_blocks_stand_side_by_side_with_their_numbers_beneath(tmp_path):
 @pytest.mark.parametrize("n", [1, 5, 7])
 def test_captions_stand_beneath_their_images(tmp_path, n):
     x = images(1, n, 49)[0]
-    captions = ["{} -> 9".format(i) for i in range(n)]
+    captions = [f"{i} -> 9" for i in range(n)]
     for name in ("c.png", "c.svg"):
         grids.captioned_grid(tmp_path / name, x, captions)
     rows, columns = -(-n // 5), min(n, 5)

@@ -167,6 +167,6 @@ def test_growth_of_few_or_close_levels_is_legible(tmp_path, points):
     for name in ("growth.png", "growth.svg"):
         lines.growth(tmp_path / name, levels(*points), estimate(-85.0))
     assert_nothing_cut_off(tmp_path / "growth.png")
-    numbers = {"{:,}".format(n) for n, _ in points} | {"1"}
+    numbers = {f"{n:,}" for n, _ in points} | {"1"}
     at = sorted(x for t, x, _ in texts(tmp_path / "growth.svg") if t in numbers)
     assert (np.diff(at) >= 20).all()

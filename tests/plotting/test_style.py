@@ -73,8 +73,8 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, kind):
 )
 def test_drawing_needs_neither_tensorflow_nor_pyplot(room):
     code = (
-        "import sys, cvae.{}; slow = {{'tensorflow', 'matplotlib', 'sklearn'}} & "
-        "set(sys.modules); assert not slow, slow".format(room)
+        f"import sys, cvae.{room}; slow = {{'tensorflow', 'matplotlib', 'sklearn'}} & "
+        "set(sys.modules); assert not slow, slow"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

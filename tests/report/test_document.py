@@ -187,7 +187,7 @@ def test_the_text_has_the_numbers_of_the_results(text, number):
 def test_the_table_of_classes_has_every_class(text):
     for row in standin.evaluation()["per_class"]:
         for key in ("bound", "reconstruction", "kl", "log_likelihood", "marginal"):
-            assert "{:.1f}".format(row[key]).replace("-", "\u2212") in text
+            assert f"{row[key]:.1f}".replace("-", "\u2212") in text
     assert "Errors 7 9 11 13 15 17 19 21 23 25" in text
     assert "The easiest class is the digit 1 (\u221280.00)" in text
     assert "the hardest the digit 8 (\u2212107.90)" in text
@@ -272,7 +272,7 @@ def test_another_run_leaves_no_number_of_this_one_in_the_text(drawn, text):
     changed = words(typeset(drawn, that))
     published = {abs(row["value"]) for row in this["published"].values()}
     shown = set(re.findall(r"(?<![\d.])\d\d\.\d\d(?!\d)", text.lines))
-    shown -= {"{:.2f}".format(value) for value in published}
+    shown -= {f"{value:.2f}" for value in published}
     assert len(shown) > 10 and not [n for n in shown if n in changed.lines]
 
 
@@ -294,7 +294,7 @@ def test_every_published_figure_has_a_source_and_all_the_table_says_of_it():
 def test_every_published_figure_is_in_the_table(text):
     for row in files.read_json(document.PUBLISHED).values():
         value = row["value"]
-        shown = "{:.2f}".format(100 * value if 0 < value < 1 else value)
+        shown = f"{100 * value if 0 < value < 1 else value:.2f}"
         assert shown.replace("-", "\u2212") in text
         assert row["differs"] in text and row["model"] in text
 
@@ -323,7 +323,7 @@ def test_what_decides_close_calls_is_said_where_it_is_more(told, run, particles,
     """Than the 5,000 particles of the likelihoods."""
     said = "estimated once more, from 10,000 particles, and Bayes\u2019 rule decides"
     assert (said in told(run)) == more
-    assert "10 times {:,} decodings".format(particles) in told(run)
+    assert f"10 times {particles:,} decodings" in told(run)
 
 
 def test_a_run_on_other_data_is_not_compared(told):

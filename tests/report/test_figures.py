@@ -139,7 +139,7 @@ def test_interpolations_lie_between_the_digits_that_they_name(run, dataset, tmp_
         assert_shows(row[0], bits[of_class(dataset, a)[0]])
         assert_shows(row[-1], bits[of_class(dataset, b)[int(a == b)]])
     told = [w for w in words(tmp_path / "interpolations.svg") if w.startswith("as ")]
-    assert told == ["as {}".format(c) for c in (0, 3, 6, 9, 0, 5, 2, 7, 4, 9)]
+    assert told == [f"as {c}" for c in (0, 3, 6, 9, 0, 5, 2, 7, 4, 9)]
 
 
 def test_extremes_are_the_images_of_highest_and_lowest_likelihood(
@@ -154,7 +154,7 @@ def test_extremes_are_the_images_of_highest_and_lowest_likelihood(
         chosen = own[:5] + own[-5:]
         for column, image in enumerate(chosen):
             assert_shows(grid[c][column], bits[image])
-        values = ["{:.0f}".format(per_image[i]).replace("-", "\u2212") for i in chosen]
+        values = [f"{per_image[i]:.0f}".replace("-", "\u2212") for i in chosen]
         assert told[10 * c : 10 * c + 10] == values
 
 
@@ -270,7 +270,7 @@ def test_an_evaluation_of_something_else_is_one_line(
 ):
     other = dict(evaluation, **{name: value})
     monkeypatch.setattr(Run, "evaluation", lambda self: other)
-    with pytest.raises(CvaeError, match="{} {}, not .*evaluate.py".format(name, value)):
+    with pytest.raises(CvaeError, match=f"{name} {value}, not .*evaluate.py"):
         pictures.draw(run, dataset, tmp_path, ["extremes"])
 
 

@@ -61,11 +61,11 @@ def test_every_figure_table_and_equation_is_captioned_and_found(text):
     """A number is in the caption, and at least once in the text."""
     for kind, last in (("Figure", 9), ("Table", 5)):
         for n in range(1, last + 1):
-            assert "{} {}.".format(kind, n) in text
-            assert text.count("{} {}".format(kind, n)) >= 2
-        assert "{} {}".format(kind, last + 1) not in text
+            assert f"{kind} {n}." in text
+            assert text.count(f"{kind} {n}") >= 2
+        assert f"{kind} {last + 1}" not in text
     for n in range(1, 17):
-        assert "({})".format(n) in text
+        assert f"({n})" in text
     assert "??" not in text
 
 
@@ -133,7 +133,7 @@ def fake_typst(folder, monkeypatch, script):
     command = folder / "typst"
     command.write_text("#!/bin/sh\n" + script)
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", "{}:/bin:/usr/bin".format(folder))
+    monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")
     monkeypatch.setattr(document, "_binding", lambda: None)
 
 

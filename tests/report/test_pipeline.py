@@ -34,7 +34,7 @@ def test_from_nothing_to_the_pdf_and_again_without_training_twice(
     text = capsys.readouterr().out
     stages = ["data", "training", "samples", "evaluation", "PDF"]
     for number, stage in enumerate(stages, 1):
-        assert "[{}/5] {} - at most ".format(number, stage) in text
+        assert f"[{number}/5] {stage} - at most " in text
     assert [path.name for path in tiny_preset.iterdir()] == ["runs"]
     run = tiny_preset / "runs" / "report-tiny"
     pdf = (run / "report.pdf").read_bytes()

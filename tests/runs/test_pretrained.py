@@ -91,7 +91,7 @@ def test_without_a_run_it_is_used_and_said_to_be(bare, small):
     assert said == [
         "there is no run yet: using the pretrained weights, runs/pretrained"
     ]
-    for path in generate.write_samples(run, None, None, 2, generate.Style()):
+    for path in generate.write_samples(run, None, None, 2, generate.SampleOptions()):
         assert bare / path  # among the runs, not beside the pretrained one
         assert (bare / path).exists()
     assert not (small.path / "samples.npz").exists()

@@ -162,7 +162,7 @@ def test_only_the_two_latest_checkpoints_and_the_best_are_kept(new_run):
     for step in range(1, 6):
         new_run.save_checkpoint(_checkpoint(step), best=step == 2)
     kept = sorted(p.name for p in (new_run.path / "checkpoints").iterdir())
-    steps = ["step-00000000{}.npz".format(s) for s in (2, 4, 5)]
+    steps = [f"step-00000000{s}.npz" for s in (2, 4, 5)]
     assert kept == ["index.json"] + steps
     assert new_run.load_checkpoint(best=True).state["step"] == 2
 

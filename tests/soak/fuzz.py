@@ -64,7 +64,7 @@ def _fuzz_all(inputs, seed, folder):
                 print("{:>12} {:>9,} {:>9,} {:>9,} {:>8}".format(*row), flush=True)
     verdict = "FINDINGS, see above" if status else "no traceback, no hang, no excess"
     minutes = (time.time() - began) / 60
-    print("{:,} inputs in {:.1f} minutes: {}".format(total, minutes, verdict))
+    print(f"{total:,} inputs in {minutes:.1f} minutes: {verdict}")
     return status
 
 
@@ -85,7 +85,7 @@ def _child(name, inputs, seed):
     if done.returncode == 0 and last.startswith("{"):
         return name, json.loads(last)
     said = [line[:200] for line in done.stderr.splitlines()[-40:]]
-    print("{}: status {}".format(name, done.returncode), *said, sep="\n  ")
+    print(f"{name}: status {done.returncode}", *said, sep="\n  ")
     return name, None
 
 
@@ -107,9 +107,9 @@ def _fuzz(name, inputs, seed, folder):
             print(json.dumps(dict(counts, seconds=seconds)), flush=True)
             os._exit(0)
 
-    options = ["-max_len={}".format(LONGEST), "-timeout={}".format(SECONDS)]
-    options += ["-seed={}".format(seed), "-verbosity=0", "-rss_limit_mb=0"]
-    options += ["-artifact_prefix={}/".format(tempfile.gettempdir()), str(corpus)]
+    options = [f"-max_len={LONGEST}", f"-timeout={SECONDS}"]
+    options += [f"-seed={seed}", "-verbosity=0", "-rss_limit_mb=0"]
+    options += [f"-artifact_prefix={tempfile.gettempdir()}/", str(corpus)]
     atheris.Setup([sys.argv[0]] + options, one_input, custom_mutator=_mutate)
     _limit_memory()
     atheris.Fuzz()

@@ -38,8 +38,8 @@ LIFE = 1.5  # seconds, of which a random moment is one
 KILLS_A_RUN = 20
 OTHERS_EVERY = 4  # kills
 MOMENT = (None, "at a random moment")
-BEFORE = [(site, "before {}".format(site)) for site in traps.SITES]
-MIDDLE = [(site, "in the middle of {}".format(site)) for site in traps.HALVES]
+BEFORE = [(site, f"before {site}") for site in traps.SITES]
+MIDDLE = [(site, f"in the middle of {site}") for site in traps.HALVES]
 DEATHS = [MOMENT] * 9 + BEFORE + MIDDLE
 FEW = [MOMENT] + MIDDLE  # of five kills: these, and one before something
 RUNS_MORE = 5  # at most, until every kind of mishap has come
@@ -64,7 +64,7 @@ def main():
     try:
         soak.run(arguments.kills)
     except Difference as difference:
-        print("FAILED    {}\n          files are in {}".format(difference, folder))
+        print(f"FAILED    {difference}\n          files are in {folder}")
         sys.exit(1)
     shutil.rmtree(str(folder))
     soak.tell(time.time() - began)
@@ -102,24 +102,23 @@ class Soak:
         while kills > 0 or (self._missing and more):
             more -= kills <= 0
             self._runs += 1
-            path = self._folder / "run-{}".format(self._runs)
+            path = self._folder / f"run-{self._runs}"
             kills -= self._suffer(path, min(max(kills, len(FEW)), KILLS_A_RUN))
             compare(self._whole, path)
-            print("run {}: {} kills to go".format(self._runs, kills), flush=True)
+            print(f"run {self._runs}: {kills} kills to go", flush=True)
             shutil.rmtree(str(path))
         if self._missing:
             raise Difference("never came: {}".format(", ".join(sorted(self._missing))))
 
     def tell(self, seconds):
         for name, count in sorted(self._tally.items()):
-            print("{:5}  {}".format(count, name))
+            print(f"{count:5}  {name}")
         killed = sum(n for name, n in self._tally.items() if name.startswith("killed"))
         print(
-            "survived {} kills and {} other mishaps in {} runs, {:.0f} s: weights, "
+            f"survived {killed} kills and {sum(self._tally.values()) - killed} other "
+            f"mishaps in {self._runs} runs, {seconds:.0f} s: weights, "
             "optimizer, metrics and samples are those of the undisturbed run, bit "
-            "for bit".format(
-                killed, sum(self._tally.values()) - killed, self._runs, seconds
-            )
+            "for bit"
         )
 
     def _finish(self, path, life):
@@ -191,8 +190,8 @@ class Soak:
         if how == "removed":
             damaged.unlink()
         life = resume(path, prepare=lambda: traps.set_trap("an fsync", 2, traps.die))
-        expect(life, -signal.SIGKILL, "{}".format(damaged), "passing it over")
-        self._count("latest checkpoint {}".format(how))
+        expect(life, -signal.SIGKILL, f"{damaged}", "passing it over")
+        self._count(f"latest checkpoint {how}")
         return True
 
     def _fill_disk(self, path):
@@ -208,7 +207,7 @@ class Soak:
             return False
         expect(life, 2, "error: cannot write")
         if read_index(path) != before:
-            raise Difference("{}: the checkpoints before are gone".format(path))
+            raise Difference(f"{path}: the checkpoints before are gone")
         self._count("disk full")
         return True
 
@@ -219,7 +218,7 @@ class Soak:
         if life.wait().status == 0:
             return False
         expect(life, 128 + number)
-        self._count("stopped by {}".format(signal.Signals(number).name))
+        self._count(f"stopped by {signal.Signals(number).name}")
         return True
 
 
@@ -281,9 +280,9 @@ def resume(path, prepare=None):
 def expect(life, status, *words):
     """Raise `Difference` unless the life ends with `status`, `words`, no traceback."""
     said = life.wait().said()
-    faults = ["no {!r}".format(word) for word in words if word not in said]
+    faults = [f"no {word!r}" for word in words if word not in said]
     if life.status != status:
-        faults.append("status {}, not {}".format(life.status, status))
+        faults.append(f"status {life.status}, not {status}")
     if "Traceback" in said or "Exception ignored" in said:
         faults.append("a traceback")
     if faults:

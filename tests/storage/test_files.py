@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cvae.errors import CvaeError, nearest
+from cvae.errors import CvaeError, suggest
 from cvae.storage import files
 
 
@@ -74,8 +74,8 @@ def test_a_missing_file_is_one_line_that_names_it(tmp_path):
 
 
 def test_the_nearest_name_is_suggested_only_when_there_is_one():
-    assert nearest("swich", ["swish", "relu"]).startswith("did you mean 'swish'?")
-    assert nearest("zzz", ["swish", "relu"]) == "choose from swish, relu"
+    assert suggest("swich", ["swish", "relu"]).startswith("did you mean 'swish'?")
+    assert suggest("zzz", ["swish", "relu"]) == "choose from swish, relu"
 
 
 @pytest.mark.parametrize("kind", ["pipe", "directory", "device"])
@@ -99,7 +99,7 @@ def test_a_place_to_write_to_is_tried_before_the_work_and_left_as_it_was(tmp_pat
     files.check_place(tmp_path / "not" / "yet")
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "x", "/proc/x", "/dev/full"):
-        with pytest.raises(CvaeError, match="cannot write to {}".format(place)):
+        with pytest.raises(CvaeError, match=f"cannot write to {place}"):
             files.check_place(place)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

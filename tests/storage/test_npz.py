@@ -132,7 +132,7 @@ def test_a_member_that_runs_past_the_end_is_refused(path):
     """It claims all bytes of the file, some of which lie before it."""
     size = archive(path, member(shape="(10,)")).stat().st_size
     n = (size - len(member(shape="(10,)", payload=b""))) // 4
-    data = bytearray(archive(path, member(shape="({},)".format(n))).read_bytes())
+    data = bytearray(archive(path, member(shape=f"({n},)")).read_bytes())
     entry = data.index(b"PK\1\2")
     claimed = len(member(shape="(10,)", payload=bytes(4 * n)))
     data[entry + 20 : entry + 28] = struct.pack("<2L", claimed, claimed)
@@ -168,7 +168,7 @@ def test_an_encrypted_member_is_refused(path):
 def test_a_long_table_of_contents_is_refused_before_it_is_read(path):
     with zipfile.ZipFile(str(path), "w") as out:
         for number in range(20000):
-            out.writestr("{}.npy".format(number), b"")
+            out.writestr(f"{number}.npy", b"")
     assert "too long" in refusal(path)
 
 

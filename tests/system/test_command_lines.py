@@ -219,7 +219,7 @@ def test_a_mistyped_option_is_one_line_that_suggests_the_nearest(script, monkeyp
     for wrong in (option + "x", option[:-1]):
         status, err = run_script(script, wrong + "=3")
         assert status == 2 and err.count("\n") == 1, err
-        assert "there is no {!r}; did you mean {!r}".format(wrong, option) in err
+        assert f"there is no {wrong!r}; did you mean {option!r}" in err
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -231,7 +231,7 @@ def test_help_describes_every_option_with_its_default(script, monkeypatch):
         if action.nargs != 0 and action.default is None:
             assert says_default, action.option_strings
     text = parser.format_help()
-    assert "scripts/{}".format(script) in text.replace(parser.format_usage(), "")
+    assert f"scripts/{script}" in text.replace(parser.format_usage(), "")
 
 
 def run_script(script, *arguments, **kwargs):

@@ -102,7 +102,7 @@ def test_without_syncs_of_directories_files_are_written_with_one_warning(
     sync, directories = os.fsync, []
 
     def only_files(handle):
-        if os.path.isdir("/proc/self/fd/{}".format(handle)):
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
             directories.append(handle)
             refuse(errno.EINVAL)()
         sync(handle)

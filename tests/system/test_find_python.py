@@ -70,8 +70,8 @@ def test_pyenv_root_and_conda_prefix_are_heeded(machine, tmp_path):
 
 def test_uv_on_path_is_asked(machine, tmp_path):
     wanted = fake_python(tmp_path / "somewhere/python3.7")
-    answer = '[ "$4" = 3.7 ] && echo "{}"'.format(wanted)
-    write_program(machine.path / "uv", "#!/bin/sh\n{}\n".format(answer))
+    answer = f'[ "$4" = 3.7 ] && echo "{wanted}"'
+    write_program(machine.path / "uv", f"#!/bin/sh\n{answer}\n")
     machine.set_up()
     assert machine.chosen() == wanted
 
@@ -106,7 +106,7 @@ def test_no_interpreter_names_every_way_to_get_one_and_makes_nothing(machine):
     assert err.startswith("error: found no Python that TensorFlow 1.15 or TensorFlow 2")
     for way in ("pyenv install 3.7", "uv python install 3.12", "conda create"):
         assert way in err
-    assert "{} is CPython 3.9.18".format(machine.bootstrap) in err
+    assert f"{machine.bootstrap} is CPython 3.9.18" in err
     assert not machine.venv.exists()
 
 
@@ -134,7 +134,7 @@ def test_where_there_is_no_python_for_1_15_it_is_the_current_stack(machine, vers
 
 def test_of_many_later_pythons_the_preferred_one_is_taken(machine):
     for version in ("3.10.1", "3.11.2", "3.13.3"):
-        fake_python(machine.path / "python{}".format(version[:4]), version)
+        fake_python(machine.path / f"python{version[:4]}", version)
     wanted = fake_python(machine.home / "miniforge3/envs/a/bin/python3.12", "3.12.9")
     machine.set_up()
     assert machine.chosen() == wanted
@@ -189,12 +189,12 @@ def test_a_changed_lock_leaves_the_stack_as_it_was(machine):
 def test_a_stack_that_no_python_here_runs_is_said_with_the_way_to_one(
     machine, stack, version
 ):
-    fake_python(machine.path / "python{}".format(version[:-2]), version)
+    fake_python(machine.path / f"python{version[:-2]}", version)
     fake_python(machine.bootstrap, version)
     status, _, err = machine.set_up(STACK=stack)
     assert status == 2
-    assert "is CPython {}".format(version) in err
-    assert "make STACK={} PYTHON=".format(stack) in err
+    assert f"is CPython {version}" in err
+    assert f"make STACK={stack} PYTHON=" in err
     assert not machine.venv.exists()
 
 
@@ -233,7 +233,7 @@ def test_a_named_python_decides_the_stack(machine, tmp_path):
     wanted = fake_python(tmp_path / "mine", "3.13.1")
     _, out, _ = machine.set_up(PYTHON=str(wanted))
     assert (machine.chosen(), machine.lock()) == (wanted, "requirements-current.txt")
-    assert "because PYTHON={} is 3.13.1".format(wanted) in out
+    assert f"because PYTHON={wanted} is 3.13.1" in out
 
 
 def test_a_named_python_that_is_unfit_is_one_line_and_no_search(machine, tmp_path):
@@ -249,6 +249,6 @@ def test_a_named_python_that_is_unfit_is_one_line_and_no_search(machine, tmp_pat
     ):
         status, _, err = machine.set_up(PYTHON=str(tmp_path / name))
         assert status == 2
-        assert err.startswith("error: PYTHON={} {}".format(tmp_path / name, reason))
+        assert err.startswith(f"error: PYTHON={tmp_path / name} {reason}")
         assert err.count("\n") == 1
     assert not machine.venv.exists()

@@ -36,7 +36,7 @@ def read_in_bounds(reader, data, folder):
     tracemalloc.clear_traces()  # the peak, too
     read = readers.survives(reader, data, folder)
     peak = tracemalloc.get_traced_memory()[1]
-    assert peak < MEMORY + 64 * len(data), "{:,} bytes".format(peak)
+    assert peak < MEMORY + 64 * len(data), f"{peak:,} bytes"
     return read
 
 

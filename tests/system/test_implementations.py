@@ -82,7 +82,7 @@ def test_what_one_trained_halfway_the_other_trains_on_and_evaluates(
     said = [_half(mnist_dir, run, one) for one in (first, second)]
     before, after = NAMES[first], NAMES[second]
     assert "warning" not in said[0] and said[1].count("warning") == 1
-    assert "with {} and continues".format(before) in said[1]
+    assert f"with {before} and continues" in said[1]
     state = Run(run).load_checkpoint().state
     assert state["zhusuan"] == [before, after]
     evaluation = Run(run).evaluation()

@@ -41,7 +41,7 @@ def test_download_ends_with_the_counts_one_should_see(mnist_dir):
     status, out, err = run("download_mnist.py", MNIST_DIR=str(mnist_dir))
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "MNIST is in {}".format(mnist_dir)
+    assert lines[0] == f"MNIST is in {mnist_dir}"
     assert sum(line.endswith("bytes  verified") for line in lines) == 4
     assert lines[-2].split()[:3] == ["train", "60,000", "images;"]
     assert lines[-1].split()[:3] == ["test", "10,000", "images;"]

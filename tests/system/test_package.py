@@ -71,13 +71,13 @@ def requires(metadata):
 def test_pip_installs_the_package_with_its_version(metadata):
     import cvae
 
-    assert "Version: {}".format(cvae.__version__) in metadata
+    assert f"Version: {cvae.__version__}" in metadata
 
 
 @pytest.mark.parametrize("extra", ["", "report", "test", "dev", "offline", "fuzz"])
 @pytest.mark.parametrize("lock, version", PYTHONS)
 def test_the_locks_pin_every_requirement_of_the_package(metadata, lock, version, extra):
-    assert not extra or "Provides-Extra: {}".format(extra) in metadata
+    assert not extra or f"Provides-Extra: {extra}" in metadata
     locked = [r for name in (lock, *EXTRAS) for r, _ in entries(name)]
     pins = {r.name: str(r.specifier)[2:] for r in installed(locked, version)}
     for requirement in installed(requires(metadata), version, extra):
@@ -137,7 +137,7 @@ def test_zhusuan_comes_from_its_repository_and_from_no_package_index(metadata):
     locked = [r for name in LOCKS for r, _ in entries(name)]
     assert "zhusuan" not in {r.name.lower() for r in locked}
     (zhusuan,) = [r for r in requires(metadata) if r.name.lower() == "zhusuan"]
-    assert zhusuan.url == "git+{}@{}".format(_zhusuan.URL, _zhusuan.COMMIT)
+    assert zhusuan.url == f"git+{_zhusuan.URL}@{_zhusuan.COMMIT}"
     assert re.match("[0-9a-f]{40}$", _zhusuan.COMMIT)
 
 

@@ -107,7 +107,7 @@ def test_the_report_is_typeset_from_the_runs_files(evaluated, tmp_path):
     pages = pypdf.PdfReader(str(tmp_path / "report.pdf")).pages
     text = "".join(page.extract_text() for page in pages)
     bound = json.loads((path / "evaluation.json").read_text())["bound"]["mean"]
-    assert "{:.2f}".format(-bound) in text
+    assert f"{-bound:.2f}" in text
     assert 4 <= len(pages) <= 10
 
 
@@ -122,7 +122,7 @@ def test_a_stopped_training_is_resumed_to_its_end(mnist_dir, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130, err
-    assert "--resume --run {}".format(path) in out
+    assert f"--resume --run {path}" in out
     status, out, err = run(
         "train.py", "--resume", "--run", path, "--epochs", "2", "--no-film"
     )
@@ -203,4 +203,4 @@ def test_a_place_that_is_a_file_is_named(trained, tmp_path):
 def test_help_says_what_a_script_does_and_gives_an_example(script):
     status, out, err = start(script, "--help")
     assert (status, err) == (0, "")
-    assert "scripts/{}".format(script) in out
+    assert f"scripts/{script}" in out

@@ -44,7 +44,7 @@ def test_naming_another_python_makes_the_environment_anew(ready, tmp_path):
     old = str(ready.path / "python3.7")
     assert ready.set_up(PYTHON=old) == (0, "", "")
     new = fake_python(tmp_path / "mine", "3.7.8")
-    assert "was for {}".format(old) in ready.set_up(PYTHON=str(new))[1]
+    assert f"was for {old}" in ready.set_up(PYTHON=str(new))[1]
     assert ready.chosen() == new
     assert ready.set_up() == (0, "", "")  # and stays until another one is named
 

@@ -55,14 +55,14 @@ def hang(machine, seconds):
     script = machine.checkout / "scripts" / "_git.py"
     text = script.read_text()
     assert "FETCH_SECONDS = 20\n" in text
-    script.write_text(text.replace("SECONDS = 20", "SECONDS = {}".format(seconds)))
+    script.write_text(text.replace("SECONDS = 20", f"SECONDS = {seconds}"))
 
 
 def is_alive(pid):
     """Whether the process runs; one that nobody has waited for yet does not."""
     try:
         os.kill(pid, 0)
-        return Path("/proc/{}/stat".format(pid)).read_text().split()[2] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except ProcessLookupError:
         return False
     except FileNotFoundError:  # a system without /proc, or it is gone now

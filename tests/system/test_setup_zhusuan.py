@@ -39,7 +39,7 @@ def upstream(machine, tmp_path):
 def within_reach(machine, upstream):
     """Environment variables with which git finds `upstream` where GitHub would be."""
     config = machine.home / "config"
-    config.write_text('[url "{}"]\n  insteadOf = {}\n'.format(upstream, URL))
+    config.write_text(f'[url "{upstream}"]\n  insteadOf = {URL}\n')
     return {"GIT_CONFIG_GLOBAL": str(config)}
 
 
@@ -87,7 +87,7 @@ def test_the_real_one_is_installed_where_it_is_within_reach(
 ):
     status, out, err = machine.set_up(**within_reach)
     assert (status, err) == (0, "")
-    assert "fetching ZhuSuan 0.4.0 from {} ...".format(URL) in out
+    assert f"fetching ZhuSuan 0.4.0 from {URL} ..." in out
     assert held(machine) == dict(from_path(upstream), asked="real")
     assert_silent(machine)
     assert_silent(machine, ZHUSUAN="real")
@@ -197,7 +197,7 @@ def test_an_environment_made_anew_keeps_the_choice(ready, upstream):
         assert held(ready) == before
     shutil.rmtree(str(upstream))
     change_lock(ready)
-    again = "`ZHUSUAN={} make env` to try again".format(upstream)
+    again = f"`ZHUSUAN={upstream} make env` to try again"
     assert_note(ready.set_up(), "it is not a git repository", again)
     assert held(ready) == dict(FELL_BACK, asked=str(upstream))
 
@@ -239,7 +239,7 @@ def nothing_there(machine, upstream):
 
 def no_repository(machine, upstream):
     shutil.rmtree(str(upstream / ".git"))
-    return str(upstream), ["{} is not a git repository".format(upstream)]
+    return str(upstream), [f"{upstream} is not a git repository"]
 
 
 def a_file(machine, upstream):
@@ -254,7 +254,7 @@ def a_broken_repository(machine, upstream):
 def another_project(machine, upstream):
     other = machine.home / "other"
     repository(other, "other-1.0")
-    missing = "it does not have commit {}".format(commit_of(upstream))
+    missing = f"it does not have commit {commit_of(upstream)}"
     return str(other), [str(other), missing]
 
 
@@ -262,7 +262,7 @@ def branches_without_the_commit(machine, upstream):
     other = machine.home / "other"
     repository(other, "other-1.0")
     (machine.home / ".gitconfig").write_text("[protocol]\n  version = 0\n")
-    return str(other), ["it does not have commit {}".format(commit_of(upstream))]
+    return str(other), [f"it does not have commit {commit_of(upstream)}"]
 
 
 def no_git(machine, upstream):
@@ -323,7 +323,7 @@ def test_a_wheel_of_another_name_or_version_is_not_installed(machine, tmp_path, 
     machine.set_up(ZHUSUAN="builtin")
     before = machine.files()
     result = machine.set_up(ZHUSUAN=str(tmp_path / "up"))
-    assert_error(result, "it is not ZhuSuan 0.4, but {}-py3".format(name))
+    assert_error(result, f"it is not ZhuSuan 0.4, but {name}-py3")
     assert machine.files() == before
 
 

@@ -37,7 +37,7 @@ def made(mnist_dir, tmp_path_factory):
     """A folder of runs, and of figures, that the other stack made."""
     pythons = setup_env.installed_stacks()
     if OTHER not in pythons:
-        pytest.skip("no environment of STACK={} in this checkout".format(OTHER))
+        pytest.skip(f"no environment of STACK={OTHER} in this checkout")
     folder = tmp_path_factory.mktemp("other")
     command = [str(pythons[OTHER]), str(HELPERS / "on_other_stack.py"), str(mnist_dir)]
     environ = dict(os.environ, PYTHONPATH=str(ROOT))
@@ -68,7 +68,9 @@ def test_the_same_weights_give_the_same_bound_to_a_thousandth_of_a_nat(
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_a_run_of_the_other_stack_is_sampled_and_evaluated(made, dataset, name):
     run = Run(made / name)
-    grid, arrays = generate.write_samples(run, None, [3, 7], 2, generate.Style())
+    grid, arrays = generate.write_samples(
+        run, None, [3, 7], 2, generate.SampleOptions()
+    )
     assert grid.exists() and arrays.exists()
     evaluate.evaluate_run(run, dataset, particles=10, ais=0)
     bound = run.metrics()[-1]["test_bound"]

@@ -151,7 +151,7 @@ def test_a_signal_ends_a_default_run_within_two_seconds_with_a_checkpoint(
         tmp_path, site, number, command, mnist_dir, **more
     )
     assert (status, err.count("Traceback")) == (NUMBERS[number], 0), err
-    assert "--resume --run {}".format(path) in out
+    assert f"--resume --run {path}" in out
     assert state(path)["step"] > 0
     assert seconds < 2.0, seconds
 
@@ -198,8 +198,9 @@ def test_a_signal_that_an_import_swallows_still_ends_the_script(tmp_path):
     )
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys\nsys.path.insert(0, {!r})\nfrom cvae.cli import run_main\n"
-        "run_main(lambda: __import__('swallow'))\n".format(str(ROOT))
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom cvae.cli import "
+        "run_main\n"
+        "run_main(lambda: __import__('swallow'))\n"
     )
     status, _, err = end(start(script))
     assert (status, err) == (143, "interrupted\n")

@@ -196,7 +196,7 @@ def test_a_signal_saves_the_very_step_and_says_how_to_go_on(
 
     monkeypatch.setattr(Trainer, "steps", stop_in_the_third_block)
     assert loop.train_and_tell(run, data) == status
-    assert "--resume --run {}".format(run.path) in capsys.readouterr().out
+    assert f"--resume --run {run.path}" in capsys.readouterr().out
     assert run.load_checkpoint().state["step"] == sum(done) and len(done) == 3
     assert signal.getsignal(number) is handler
 

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 import tiny
 
 from cvae import model
-from cvae.backend import compat, draws
+from cvae.backend import compat, stateless
 from cvae.errors import CvaeError
 from cvae.inference.trained import Model
 from cvae.training import schedule
@@ -227,12 +227,12 @@ def _weighted_by_hand(config, weights, train, number):
     # Path derivatives would bias it: with weights, the score term has a mean.
     config = dataclasses.replace(config, path_derivative=False)
     with compat.new_graph(), tf.Session() as session:
-        x = draws.binarize(
+        x = stateless.binarize(
             tf.constant(train.images[number : number + 1]),
-            draws.key(config.seed, 0, "binarization"),
+            stateless.key(config.seed, 0, "binarization"),
         )
         y = tf.one_hot(train.labels[number : number + 1], config.n_classes)
-        draw_key = draws.key(config.seed, 0, "posterior")
+        draw_key = stateless.key(config.seed, 0, "posterior")
         k = config.iwae_particles
         nets = model.build_networks(config)
         q = model.build_variational(nets, x, y, draw_key, config, k).observe()

@@ -23,7 +23,7 @@ def install(root, body="", without=None, **metadata):
     package.mkdir()
     lines = ["open({!r}, 'w').close()".format(str(root / "ran")), body]
     lines += ["from zhusuan import " + part for part in PARTS]
-    lines += ["{0} = {0!r}".format(name) for name in NAMES if name != without]
+    lines += [f"{name} = {name!r}" for name in NAMES if name != without]
     (package / "__init__.py").write_text("\n".join(lines))
     for part in PARTS:
         (package / (part + ".py")).write_text("elbo = 'elbo'")
@@ -45,7 +45,7 @@ def describe(
     text = "".join("{}: {}\n".format(*field) for field in fields if field[1])
     path.write_text("Metadata-Version: 2.1\n" + text + "\nVersion: 9.9\n")
     if record is not None:
-        rows = ["{},sha256=x,1".format(file) for file in record]
+        rows = [f"{file},sha256=x,1" for file in record]
         (path.parent / "RECORD").write_text("\n".join(rows))
 
 
@@ -202,7 +202,7 @@ def test_a_zhusuan_that_cannot_be_imported_is_one_warning(
     assert upstream.choose() == ("cvae.zs", {})
     out, warning = capfd.readouterr()
     line = "ZhuSuan 0.4.0 is installed but cannot be imported: " + reason
-    assert re.match("warning: {}; cvae.zs stands in\n$".format(line), warning)
+    assert re.match(f"warning: {line}; cvae.zs stands in\n$", warning)
     assert out == ""
     assert not loaded()
     monkeypatch.setenv("ZHUSUAN", "real")
@@ -232,7 +232,7 @@ def test_what_it_prints_when_imported_does_not_reach_standard_output(packages, c
 
 def test_what_other_threads_print_meanwhile_reaches_it(packages, capfd):
     printing = "threading.Thread(target=print, args=['of another'])"
-    install(packages, "import threading; t = {}; t.start(); t.join()".format(printing))
+    install(packages, f"import threading; t = {printing}; t.start(); t.join()")
     assert upstream.choose()[0] == "ZhuSuan 0.4.0"
     assert capfd.readouterr() == ("of another\n", "")
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from scipy import stats
 
-from cvae.backend import draws
+from cvae.backend import stateless
 
 
 def _run(build):
@@ -13,7 +13,7 @@ def _run(build):
 
 
 def _uniform(seed, step, purpose):
-    key = draws.key(seed, step, purpose)
+    key = stateless.key(seed, step, purpose)
     return tf.random.stateless_uniform([20], key)
 
 
@@ -23,7 +23,10 @@ def test_the_same_key_draws_the_same_in_another_graph():
 
 
 def test_seed_step_and_purpose_each_change_every_draw():
-    keys = [(1, 2, p) for p in draws.PURPOSES] + [(2, 2, "weights"), (1, 3, "weights")]
+    keys = [(1, 2, p) for p in stateless.PURPOSES] + [
+        (2, 2, "weights"),
+        (1, 3, "weights"),
+    ]
     values = _run(lambda: [_uniform(*k) for k in keys])
     assert len(np.unique(np.stack(values))) == 20 * len(keys)
 
@@ -36,7 +39,9 @@ def test_steps_beyond_32_bits_still_have_keys_of_their_own():
 def test_bits_have_the_intensity_as_their_probability():
     intensities = np.arange(256, dtype=np.uint8).repeat(4000)
     key = (0, 0, "binarization")
-    bits = _run(lambda: draws.binarize(tf.constant(intensities), draws.key(*key)))
+    bits = _run(
+        lambda: stateless.binarize(tf.constant(intensities), stateless.key(*key))
+    )
     bits = bits.reshape(256, 4000)
     assert set(np.unique(bits)) == {0.0, 1.0}
     assert (bits[0] == 0).all() and (bits[255] == 1).all()
@@ -49,8 +54,8 @@ def test_the_stateless_normal_is_normal_and_its_log_prob_is_scipys():
     mean, logstd = np.float32([[1.0, -2.0]]), np.float32([[0.5, -1.0]])
 
     def build():
-        key = draws.key(0, 0, "posterior")
-        normal = draws.StatelessNormal(
+        key = stateless.key(0, 0, "posterior")
+        normal = stateless.StatelessNormal(
             tf.constant(mean), tf.constant(logstd), key, group_ndims=1
         )
         z = normal.sample(20000)
@@ -68,8 +73,8 @@ def test_the_stateless_normal_is_normal_and_its_log_prob_is_scipys():
 def test_a_reparameterized_draw_passes_gradients_to_mean_and_std():
     def build():
         mean, logstd = tf.zeros([1, 2]), tf.zeros([1, 2])
-        key = draws.key(0, 0, "posterior")
-        z = draws.StatelessNormal(mean, logstd, key).sample(3)
+        key = stateless.key(0, 0, "posterior")
+        z = stateless.StatelessNormal(mean, logstd, key).sample(3)
         return [z] + tf.gradients(z, [mean, logstd])
 
     z, by_mean, by_logstd = _run(build)
