@@ -7,7 +7,7 @@ would act differently, the difference is here and nowhere else.
 import contextlib
 import functools
 import os
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -33,6 +33,22 @@ def new_graph() -> Iterator[tf.Graph]:
     finally:
         if functional:
             tf.enable_control_flow_v2()
+
+
+@contextlib.contextmanager
+def open_session(
+    graph: tf.Graph, config: Optional[tf.ConfigProto] = None
+) -> Iterator[tf.Session]:
+    """Open a session on `graph`; close it only if the body raises.
+
+    A constructor calls in the body whatever may fail, and keeps the session.
+    """
+    session = tf.Session(graph=graph, config=config)
+    try:
+        yield session
+    except BaseException:
+        session.close()
+        raise
 
 
 def load(

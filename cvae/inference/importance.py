@@ -17,6 +17,13 @@ CLOSE = 4.0  # nats behind the best class within which a class makes a close cal
 DECISIVE = 1000  # particles at which no close call is looked at again
 
 
+def log_mean_exp(log_weights: np.ndarray, axis: int) -> np.ndarray:
+    """Return the log of the mean of exp(`log_weights`) along `axis`, in float64."""
+    log_weights = np.asarray(log_weights, np.float64)
+    total = np.logaddexp.reduce(log_weights, axis)
+    return total - np.log(log_weights.shape[axis])
+
+
 class LogSums:
     """Running log Σ w and log Σ w² of weights that come in chunks, for each class.
 

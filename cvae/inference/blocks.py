@@ -1,0 +1,17 @@
+"""Blocks of rows of one fixed size, on which neither draws nor rounding depend."""
+
+from typing import List
+
+import numpy as np
+
+
+def filled_up(block: np.ndarray, size: int, start: int = 0) -> np.ndarray:
+    """Return `block` from row `start` on among rows of zeros, `[size, ...]`."""
+    filled = np.zeros((size,) + block.shape[1:], block.dtype)
+    filled[start : start + len(block)] = block
+    return filled
+
+
+def slices(n: int, size: int) -> List[slice]:
+    """Return the slices that cut `n` rows into blocks of `size`, the last shorter."""
+    return [slice(start, start + size) for start in range(0, n, size)]
