@@ -4,8 +4,9 @@ python scripts/evaluate.py
 python scripts/evaluate.py --particles 100      # as published
 python scripts/evaluate.py --run runs/20211224-183000 --particles 5000 --ais 100
 
-With ZhuSuan 0.4.0 where it is installed, else with cvae.zs, this package's
-implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on one.
+The script runs on ZhuSuan 0.4.0 if it is installed, otherwise on cvae.zs, this
+package's implementation of the same interface. ZHUSUAN=real or ZHUSUAN=builtin
+requires one of them. After an interruption, run the same command again to resume.
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
@@ -13,7 +14,7 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.data import mnist
-from cvae.evaluation import tables
+from cvae.evaluation import MOST_AIS, MOST_PARTICLES, tables
 from cvae.runs.pretrained import find_or_unpack
 
 
@@ -24,22 +25,22 @@ def main():
     options.add_mnist_dir(parser)
     parser.add_argument(
         "--particles",
-        type=options.whole(1, 10**6),
+        type=options.whole(1, MOST_PARTICLES),
         default=1000,
         metavar="N",
-        help="samples of z an image for importance sampling",
+        help="samples of z of each image and class for importance sampling",
     )
     parser.add_argument(
         "--ais",
-        type=options.whole(0, 10**4),
+        type=options.whole(0, MOST_AIS),
         default=0,
         metavar="N",
-        help="images for a second opinion by annealed importance sampling",
+        help="images for a second estimate, by annealed importance sampling",
     )
     arguments = parser.parse_args()
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    from cvae.evaluation import evaluate  # TensorFlow, once everything else is right
+    from cvae.evaluation import evaluate  # TensorFlow, after all checks of the input
 
     results = evaluate.evaluate_run(run, dataset, arguments.particles, arguments.ais)
     print(tables.evaluation_table(results))

@@ -1,64 +1,71 @@
-"""What a run is worth on the test set: bounds, log p(x | y), log p(x), in nats."""
+"""Evaluate a run on test images: bounds, log p(x | y), log p(x), in nats."""
 
 import contextlib
 import hashlib
+import sys
 from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from cvae import zs
 from cvae.data import mnist
-from cvae.data.mnist import Dataset, check_fits
-from cvae.evaluation import ais, summary
+from cvae.data.checks import check_dataset, check_whole
+from cvae.data.dataset import Dataset
+from cvae.errors import CvaeError
+from cvae.evaluation import MOST_AIS, MOST_PARTICLES, ais, summary
 from cvae.evaluation.partial import Partial
-from cvae.evaluation.summary import Measured
+from cvae.evaluation.summary import Measured, Simulated
 from cvae.inference import importance
 from cvae.inference.trained import Model
 from cvae.progress import Progress
 from cvae.runs.run import Run, averages, check_finite
 
-FORMAT = 3  # of the rows in a partial state; another one is begun anew
-UNIT = 10  # images, between looks at the clock
+FORMAT = 3  # of the rows of an interrupted evaluation; others are not continued
 # Number of the first simulated image, above those of test images; whole batches.
 SIMULATED = ais.BATCH * 2**15
 
 
 class Task(NamedTuple):
-    """One run, what it is evaluated on, and how much effort goes into it."""
+    """A run, the data that it is evaluated on, and the effort of the evaluation."""
 
     run: Run
     weights: Dict[str, np.ndarray]  # by name of the model's variable
-    step: int  # of the checkpoint that they come from
-    trained_with: Sequence[str]  # the implementations of ZhuSuan
+    step: int  # of the checkpoint that holds the weights
+    trained_with: Sequence[str]  # implementations of ZhuSuan
     dataset: Dataset
-    bits: np.ndarray  # uint8 [n, x_dim] of the test images, drawn once for all
+    bits: np.ndarray  # uint8 [n, x_dim] of the test images, with a fixed seed
     particles: int  # for importance sampling
     ais: int  # images for annealed importance sampling
 
     @property
     def labels(self) -> np.ndarray:
-        """Of the test images, `[n]`."""
+        """The classes of the test images, `[n]`."""
         return self.dataset.test.labels
 
 
 def evaluate_run(
     run: Run, dataset: Dataset, particles: int, ais: int
 ) -> Dict[str, Any]:
-    """Evaluate `run` with progress bars, write its evaluation, return it.
+    """Evaluate `run` with progress bars, write its evaluation and return it.
 
-    Interrupted, it goes on where it was when it is called again, to the same bits.
-    `evaluation.json` is made by `cvae.evaluation.summary`; beside it,
-    `evaluation.npz` has the figures of each test image.
+    `evaluation.json` is described in `cvae.evaluation.summary`; `evaluation.npz` holds
+    the values of each test image. After an interruption, the same call continues the
+    evaluation and ends with the same bits. The rows of an interrupted evaluation have
+    a file for each combination of settings, until an evaluation with these settings,
+    or of later weights, is finished.
 
     Args:
-        particles: of z an image and class for importance sampling.
-        ais: images that annealed importance sampling looks at, too; 0 for none.
+        particles: samples of z for importance sampling, of each image and class.
+        ais: test images for annealed importance sampling; 0 for none.
 
     Raises:
-        CvaeError: the run has no checkpoint, `dataset` has other classes or pixels,
-            or the file of an interrupted evaluation is damaged.
+        CvaeError: an argument is out of range, the run has no checkpoint, `dataset`
+            does not fit the model, the results are not finite, the file of an
+            interrupted evaluation is damaged, or the disk refuses.
     """
-    check_fits(dataset, run.config.n_classes, run.config.x_dim)
+    check_whole("particles", particles, 1, MOST_PARTICLES)
+    check_whole("ais", ais, 0, MOST_AIS)
+    check_dataset(dataset, run.config.n_classes, run.config.x_dim)
     checkpoint = run.load_checkpoint(best=True)
     task = Task(
         run,
@@ -67,23 +74,25 @@ def evaluate_run(
         checkpoint.state["zhusuan"],
         dataset,
         mnist.binarize(dataset.test.images),
-        particles,
-        min(ais, len(dataset.test.images)),
+        int(particles),
+        min(int(ais), len(dataset.test.images)),
     )
     with _partial(task).kept() as partial:
+        _note_others(partial)
         results, arrays = evaluate(task, partial)
-    run.write_evaluation_arrays(dict(arrays, step=np.array(task.step)))
-    run.write_evaluation(results)
+        run.write_evaluation_arrays(dict(arrays, step=np.array(task.step)))
+        run.write_evaluation(results)
     partial.remove()
+    _warn_if_trained_on(task)
     return results
 
 
 def evaluate(
     task: Task, partial: Partial
 ) -> Tuple[Dict[str, Any], Dict[str, np.ndarray]]:
-    """Return what goes into `evaluation.json` and, but for the step, `evaluation.npz`.
+    """Return `evaluation.json` and the arrays of `evaluation.npz` except for the step.
 
-    What `partial` holds is not done again; what is done goes into it.
+    Rows that `partial` holds are not computed again; new rows are added to it.
     """
     with Model(task.run.config, task.weights) as model:
         measured = _measure(model, task, partial)
@@ -128,7 +137,7 @@ def _measure(model, task, partial):
 
 
 def _importance(model, task, partial):
-    """A row of each test image: `_row`, of whatever is not done yet."""
+    """Return the `_row` of each test image; compute those that `partial` lacks."""
     classes = range(task.run.config.n_classes)
     done, n = len(partial.rows("importance")), len(task.bits)
     todo = [(i, task.bits[i], int(task.labels[i]), classes) for i in range(done, n)]
@@ -136,19 +145,16 @@ def _importance(model, task, partial):
         progress = stack.enter_context(Progress(n, done, label="importance sampling"))
         found = model.estimates(todo, task.particles)
         stack.enter_context(contextlib.closing(found))
-        rows = []
-        for (number, _, label, _), estimate in zip(todo, found):
-            rows.append(_row(estimate, label))
-            if len(rows) == UNIT or number == n - 1:
-                check_finite(np.stack(rows), task.run)
-                partial.add("importance", np.stack(rows))
-                progress.advance(len(rows))
-                rows = []
+        for (_, _, label, _), estimate in zip(todo, found):
+            row = _row(estimate, label)
+            check_finite(row, task.run)
+            partial.add("importance", row[None])
+            progress.advance(1)
     return partial.rows("importance")
 
 
 def _row(estimate, label):
-    """An `importance.Estimate` as numbers in a row; `_measure` takes them apart."""
+    """Return an `importance.Estimate` as a row of numbers, which `_measure` splits."""
     return np.concatenate(
         [
             estimate.decisive,
@@ -161,7 +167,7 @@ def _row(estimate, label):
 
 
 def _second_opinion(model, task, partial, measured):
-    """Annealed importance sampling of the first test images, and of simulated ones."""
+    """Return AIS of the first test images and of as many simulated images."""
     with ais.Annealer(task.run.config, task.weights) as annealer:
 
         def forward(first, n):
@@ -170,25 +176,30 @@ def _second_opinion(model, task, partial, measured):
 
         def simulated(first, n):
             bits, labels, z = annealer.simulate(first, n)
-            estimates = ais.Simulated(
+            estimates = Simulated(
                 annealer.forward(bits, labels, SIMULATED + first),
                 annealer.backward(bits, labels, z, SIMULATED + first),
                 model.log_likelihood(bits, labels, task.particles, SIMULATED + first),
             )
             return np.stack(estimates, 1)
 
-        done = _in_batches(task, partial, "annealing", forward)
+        of_test = _in_batches(task, partial, "annealing", forward)
         of_simulated = _in_batches(task, partial, "annealing simulated", simulated)
-        return ais.summary(
+        return summary.annealing(
+            {
+                "chains": ais.CHAINS,
+                "temperatures": ais.TEMPERATURES,
+                "leapfrog_steps": ais.LEAPFROG_STEPS,
+            },
             annealer.acceptance,
-            done[:, 0],
+            of_test[:, 0],
             measured.own[: task.ais, -1],
-            ais.Simulated(*of_simulated.T),
+            Simulated(*of_simulated.T),
         )
 
 
 def _in_batches(task, partial, stage, work):
-    """The rows that `work(first, n)` finds of all images, of whatever is not done."""
+    """Return the rows of all images; `work(first, n)` computes the missing ones."""
     done = len(partial.rows(stage))
     with Progress(task.ais, done, label=stage) as progress:
         for first in range(done, task.ais, ais.BATCH):
@@ -199,7 +210,7 @@ def _in_batches(task, partial, stage, work):
 
 
 def _partial(task):
-    """The rows of an evaluation like this one that was interrupted, or none."""
+    """Return the rows of an interrupted evaluation with the same settings, or none."""
     weights = hashlib.sha256()
     for name in sorted(task.weights):
         weights.update(name.encode("utf-8") + task.weights[name].tobytes())
@@ -220,7 +231,31 @@ def _partial(task):
         stages.update(
             {"annealing": (task.ais, 1), "annealing simulated": (task.ais, 3)}
         )
-    return Partial(task.run.partial_path, settings, stages, zs.IMPLEMENTATION)
+    label = f"particles-{task.particles}-ais-{task.ais}"
+    base = task.run.partial_path
+    return Partial(base, task.step, label, settings, stages, zs.IMPLEMENTATION)
+
+
+def _note_others(partial):
+    names = ", ".join(path.name for path in partial.others())
+    if names:
+        print(
+            f"note: {partial.path.parent} keeps what interrupted evaluations with "
+            f"other settings have computed: {names}",
+            file=sys.stderr,
+        )
+
+
+def _warn_if_trained_on(task):
+    with contextlib.suppress(CvaeError):  # the evaluation is finished whatever it is
+        step = task.run.load_checkpoint(best=True).state["step"]
+        if step != task.step:
+            print(
+                f"warning: {task.run.path} was trained on from step {task.step:,} to "
+                f"{step:,} during its evaluation, which is of step {task.step:,}; "
+                f"evaluate again: `python scripts/evaluate.py --run {task.run.path}`",
+                file=sys.stderr,
+            )
 
 
 def _train_bound(model, dataset, n):

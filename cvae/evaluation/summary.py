@@ -1,4 +1,4 @@
-"""Measured numbers in, `evaluation.json` out: means, errors, rates, all in NumPy."""
+"""Summarize measured numbers as `evaluation.json`: means, errors, rates, in NumPy."""
 
 from typing import Any, Dict, NamedTuple, Tuple
 
@@ -6,31 +6,39 @@ import numpy as np
 
 from cvae.inference import importance
 
-ACTIVE = 0.01  # Cov_x(E_q[z_u]) from which a unit counts as active
-MISTAKES = 20  # at most, that are listed
+ACTIVE = 0.01  # Cov_x(E_q[z_u]) above which a unit is active
+MISTAKES = 20  # listed at most
 _NORMAL_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
 class Measured(NamedTuple):
-    """Of each test image, float64, in nats where nothing else is said."""
+    """The values of each test image, float64, in nats unless stated otherwise."""
 
     labels: np.ndarray  # [n]
     bound: np.ndarray  # [n], one sample of z each, as are its two parts
     reconstruction: np.ndarray
     kl_sampled: np.ndarray
     kl: np.ndarray  # [n], in closed form
-    mean: np.ndarray  # [n, d], of q(z | x, y) for the image's class, as is its
-    logstd: np.ndarray  # log standard deviation, both in units of z
-    levels: Tuple[int, ...]  # particles; the last is that of the two below it
-    decisive: np.ndarray  # [n, K], log p(x | y) of each y, by which Bayes' rule decides
+    mean: np.ndarray  # [n, d], of q(z | x, y), y being the image's class
+    logstd: np.ndarray  # [n, d], log standard deviation of the same q
+    levels: Tuple[int, ...]  # numbers of particles; `ess` is at the last one
+    decisive: np.ndarray  # [n, K], log p(x | y) of each y for Bayes' rule
     ess: np.ndarray  # [n], effective sample size of the image's class
     own: np.ndarray  # [n, levels], log p(x | y) of the image's class at each level
     marginal: np.ndarray  # [n, levels], log p(x)
-    particles: np.ndarray  # [n, K], how many those have
+    particles: np.ndarray  # [n, K], number of particles of `decisive`
+
+
+class Simulated(NamedTuple):
+    """Three estimates of log p(x | y) of the same simulated images, `[n]`, in nats."""
+
+    forward: np.ndarray  # from below, by AIS
+    backward: np.ndarray  # from above, by AIS
+    importance: np.ndarray  # from below, by importance sampling
 
 
 def summarize(measured: Measured) -> Dict[str, Any]:
-    """Return what `evaluation.json` says of the test images."""
+    """Return the entries of `evaluation.json` on the test images."""
     particles = measured.levels[-1]
     quantities = _quantities(measured)
     results = {name: mean_and_stderr(values) for name, values in quantities.items()}
@@ -53,13 +61,45 @@ def summarize(measured: Measured) -> Dict[str, Any]:
 
 
 def arrays(measured: Measured) -> Dict[str, np.ndarray]:
-    """Return what `evaluation.npz` holds of each test image."""
+    """Return the arrays of `evaluation.npz`, except for the step."""
     return dict(
         _quantities(measured),
         ess=measured.ess,
         log_likelihoods=measured.decisive,
         particles=measured.particles.astype(np.int32),
     )
+
+
+def annealing(
+    effort: Dict[str, int],
+    acceptance: float,
+    forward: np.ndarray,
+    importance: np.ndarray,
+    simulated: Simulated,
+) -> Dict[str, Any]:
+    """Return "ais" of `evaluation.json`: means with errors over images, in nats.
+
+    Args:
+        effort: the numbers of chains, temperatures and leapfrog steps, by name.
+        acceptance: the acceptance rate of the moves.
+        forward: estimates of log p(x | y) of test images by AIS, `[n]`.
+        importance: estimates of the same images by importance sampling.
+    """
+    return {
+        "images": len(forward),
+        **effort,
+        "acceptance": acceptance,
+        "log_likelihood": mean_and_stderr(forward),
+        "importance": mean_and_stderr(importance),
+        "difference": mean_and_stderr(forward - importance),
+        "simulated": {
+            "images": len(simulated.forward),
+            "forward": mean_and_stderr(simulated.forward),
+            "backward": mean_and_stderr(simulated.backward),
+            "gap": mean_and_stderr(simulated.backward - simulated.forward),
+            "importance": mean_and_stderr(simulated.importance),
+        },
+    }
 
 
 def mean_and_stderr(values: np.ndarray) -> Dict[str, float]:
@@ -111,7 +151,10 @@ def _growth(measured):
 
 
 def _classifier(log_likelihoods, labels):
-    """Bayes' rule: p(y | x) is in proportion to p(x | y), as all π_y are the same."""
+    """Summarize Bayes' rule: p(y | x) is proportional to p(x | y), as all π_y are 1/K.
+
+    A mistake's log-odds are those of the predicted class against the true class.
+    """
     n, n_classes = log_likelihoods.shape
     predicted = log_likelihoods.argmax(1)
     own = log_likelihoods[np.arange(n), labels]
@@ -144,10 +187,10 @@ def _classifier(log_likelihoods, labels):
 
 
 def _latent(mean, logstd):
-    """KL of each dimension, and active units (Burda et al. 2016, section 5.2).
+    """Summarize KL of each dimension and active units (Burda et al. 2016, section 5.2).
 
-    A unit is active where the variance over test images of its posterior mean is
-    above `ACTIVE`.
+    A unit is active if the variance of its posterior mean over test images is above
+    `ACTIVE`.
     """
     kl = 0.5 * (np.exp(2.0 * logstd) + mean**2 - 1.0 - 2.0 * logstd)
     activity = mean.var(0, ddof=1) if len(mean) > 1 else np.zeros(mean.shape[1])

@@ -22,6 +22,7 @@ from cvae.errors import CvaeError
 from cvae.evaluation import tables
 from cvae.inference import importance
 from cvae.report import figures
+from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import Run, averages
 from cvae.storage import files
 from cvae.storage.checkout import ROOT
@@ -162,19 +163,8 @@ def _finished(run, dataset):
             f"{run.path} "
             "--resume`"
         )
-    if evaluation["dataset"] != dataset.name:
-        raise CvaeError(
-            "{} is evaluated on {}, not on {}: run `python scripts/evaluate.py --run "
-            "{}`".format(run.path, evaluation["dataset"], dataset.name, run.path)
-        )
-    step = evaluation.get("step", metrics[-1]["step"])
-    # The weights of a run that validates are those of its best step, not of its last.
-    if step < metrics[-1]["step"] and not run.config.validate:
-        raise CvaeError(
-            f"{run.path} was evaluated at step {step:,}, and trained on since: run "
-            "`python "
-            f"scripts/evaluate.py --run {run.path}`"
-        )
+    step = run.load_checkpoint(best=True).state["step"]
+    check_fresh(evaluation, run.path, step, dataset)
     return evaluation, metrics
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from cvae.data import mnist
 from cvae.data.mnist import Dataset, check_fits
-from cvae.errors import CvaeError
+from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import Run, averages, check_finite
 
 
@@ -62,19 +62,8 @@ class Inputs:
     @_once
     def evaluation(self):
         """`evaluation.json`, if it is of these weights and test images."""
-        found = self.run.evaluation()
-        here = {
-            "dataset": self.dataset.name,
-            "n_images": len(self.labels),
-            "step": self.checkpoint.state["step"],
-        }
-        for name, value in here.items():
-            if found[name] != value:
-                raise CvaeError(
-                    f"{self.run.path} was evaluated with {name} {found[name]}, not "
-                    f"{value}: run `python "
-                    f"scripts/evaluate.py --run {self.run.path}`"
-                )
+        found, step = self.run.evaluation(), self.checkpoint.state["step"]
+        check_fresh(found, self.run.path, step, self.dataset)
         return found
 
     @_once

@@ -1,13 +1,18 @@
-"""A run's evaluation read back from disk, and believed only once it is checked."""
+"""The evaluation of a run on disk: its form, and whether it can be used.
+
+`evaluation.json` holds means, errors and counts; `evaluation.npz` holds the values of
+each test image.
+"""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.storage import files, schema
 from cvae.storage.npz import read_arrays
+from cvae.storage.schema import AMOUNT, NUMBER, SHARE, TEXT, WHOLE, Form
 
 _PER_IMAGE = (
     *("bound", "reconstruction", "kl", "kl_sampled"),
@@ -15,12 +20,84 @@ _PER_IMAGE = (
 )
 _LARGEST = 1 << 28  # bytes of the arrays
 
+COUNT = Form("a whole number from 1 up", lambda v: WHOLE.fits(v) and v > 0)
+_ESTIMATE = {"mean": NUMBER, "stderr": AMOUNT}
+_WITH_PARTICLES = dict(_ESTIMATE, particles=COUNT)
+_BOUNDS = ("bound", "reconstruction", "kl", "kl_sampled")
+AIS = {
+    "images": COUNT,
+    "chains": COUNT,
+    "temperatures": COUNT,
+    "leapfrog_steps": COUNT,
+    "acceptance": SHARE,
+    "log_likelihood": _ESTIMATE,
+    "importance": _ESTIMATE,
+    "difference": _ESTIMATE,
+    "simulated": {
+        "images": COUNT,
+        "forward": _ESTIMATE,
+        "backward": _ESTIMATE,
+        "gap": _ESTIMATE,
+        "importance": _ESTIMATE,
+    },
+}
+_MISTAKE = {"image": WHOLE, "class": WHOLE, "predicted": WHOLE, "log_odds": AMOUNT}
+EVALUATION = {
+    **{name: _ESTIMATE for name in _BOUNDS},
+    "log_likelihood": _WITH_PARTICLES,
+    "marginal": _WITH_PARTICLES,
+    "growth": [
+        {
+            "particles": COUNT,
+            "log_likelihood": _ESTIMATE,
+            "marginal": _ESTIMATE,
+            "gain?": _ESTIMATE,
+        }
+    ],
+    "ess": {"median": AMOUNT, "p5": AMOUNT, "particles": COUNT},
+    "classifier": {
+        "errors": WHOLE,
+        "n_images": COUNT,
+        "error_rate": SHARE,
+        "low": SHARE,
+        "high": SHARE,
+        "log_loss": _ESTIMATE,
+        "particles": COUNT,
+        "confusion": [[WHOLE]],
+        "mistakes": [_MISTAKE],
+    },
+    "latent": {
+        "kl": [NUMBER],
+        "activity": [AMOUNT],
+        "active": WHOLE,
+        "threshold": NUMBER,
+    },
+    "ais?": AIS,
+    "train_bound": dict(_ESTIMATE, n_images=COUNT),
+    "per_class": [
+        {
+            **{name: NUMBER for name in _BOUNDS},
+            "log_likelihood": NUMBER,
+            "marginal": NUMBER,
+            "class": WHOLE,
+            "n": COUNT,
+            "errors": WHOLE,
+        }
+    ],
+    "n_images": COUNT,
+    "bits_seed": WHOLE,
+    "dataset": TEXT,
+    "note": TEXT,
+    "step": WHOLE,
+    "zhusuan": {"trained": [TEXT], "evaluated": [TEXT]},
+}
+
 
 def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
     """Return the evaluation in `path`, a JSON file of the directory `run`.
 
     Raises:
-        CvaeError: it is missing, damaged, or of an older version.
+        CvaeError: the file is missing, damaged, or of an older version.
     """
     if not path.exists():
         raise CvaeError(
@@ -32,10 +109,9 @@ def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
             results.setdefault(
                 "zhusuan", {"trained": ["cvae.zs"], "evaluated": ["cvae.zs"]}
             )
-        schema.check(results, schema.EVALUATION, str(path))
-        fault = _contradiction(results)
-        if fault:
-            raise CvaeError(f"{path} is damaged: {fault}")
+        schema.check(results, EVALUATION, str(path))
+        for name in _contradictions(results):
+            raise CvaeError(f"{path} is damaged: its {name} contradicts the rest")
     except CvaeError as error:
         raise _evaluate_again(error, run)
     return results
@@ -47,7 +123,7 @@ def read_arrays_of(
     """Return the arrays in `path` that belong to the evaluation `results`.
 
     Raises:
-        CvaeError: they are missing or damaged, or belong to another one.
+        CvaeError: they are missing or damaged, or belong to another evaluation.
     """
     try:
         arrays = read_arrays(path, _LARGEST)
@@ -59,48 +135,118 @@ def read_arrays_of(
         for name, (dtype, shape) in forms_of.items():
             array = arrays.get(name)
             if array is None or array.dtype != dtype or array.shape != shape:
-                raise CvaeError(f"{path} is damaged: {name} in it")
-        if len(arrays) != len(forms_of):
-            raise CvaeError(f"{path} is damaged: more in it than there is")
+                raise CvaeError(
+                    f"{path} is damaged: {name} is not {np.dtype(dtype)} {list(shape)}"
+                )
+        unexpected = sorted(set(arrays) - set(forms_of))
+        if unexpected:
+            raise CvaeError(
+                f"{path} is damaged: unexpected arrays {', '.join(unexpected)}"
+            )
         found = [arrays[name].mean() for name in _PER_IMAGE[:-1]]
         means = [results[name]["mean"] for name in _PER_IMAGE[:-1]]
         if arrays["step"] != results["step"] or not np.allclose(found, means, 1e-9, 0):
-            raise CvaeError(f"{path} is of another evaluation")
+            raise CvaeError(f"{path} is of another evaluation than evaluation.json")
     except CvaeError as error:
         raise _evaluate_again(error, run)
     return arrays
 
 
-def _contradiction(results):
-    """What does not go together in an evaluation whose parts have their forms."""
-    classifier, latent = results["classifier"], results["latent"]
-    confusion, n = classifier["confusion"], results["n_images"]
+def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> None:
+    """Check that `results` are of the weights that `run` has now and of `dataset`.
+
+    Args:
+        results: an evaluation, as `read_evaluation` returns it.
+        step: of the checkpoint that an evaluation would use now,
+            `run.load_checkpoint(best=True)`.
+        dataset: a `cvae.data.mnist.Dataset`.
+
+    Raises:
+        CvaeError: they are of another data set, of other weights or of another number
+            of test images.
+    """
+    n = len(dataset.test.images)
+    if results["dataset"] != dataset.name:
+        fault = f"is evaluated on {results['dataset']}, not on {dataset.name}"
+    elif results["step"] != step:
+        fault = f"was evaluated at step {results['step']:,}; it is at step {step:,} now"
+    elif results["n_images"] != n:
+        fault = f"was evaluated on {results['n_images']:,} test images, not on {n:,}"
+    else:
+        return
+    raise _evaluate_again(f"{run} {fault}", run)
+
+
+def _contradictions(results) -> Iterator[str]:
+    """Yield what does not fit the rest of an evaluation whose parts have their forms.
+
+    A check may rely on those before it: the reader stops at the first contradiction.
+    """
+    n, found = results["n_images"], results["classifier"]
+    particles = results["log_likelihood"]["particles"]
+    confusion, errors, mistakes = (
+        found[name] for name in ("confusion", "errors", "mistakes")
+    )
+    if n != found["n_images"]:
+        yield "n_images"
+    if not confusion or any(len(row) != len(confusion) for row in confusion):
+        yield "confusion"
+    right = sum(row[i] for i, row in enumerate(confusion))
+    if sum(map(sum, confusion)) != n or n - right != errors:
+        yield "confusion"
+    if not found["low"] <= found["error_rate"] == errors / n <= found["high"]:
+        yield "error_rate"
+    if not bool(errors) <= len(mistakes) <= errors:
+        yield "mistakes"
+    if not _are_mistakes(mistakes, n, confusion):
+        yield "mistakes"
+    counts = {c: sum(row) for c, row in enumerate(confusion) if sum(row)}
+    if [row["class"] for row in results["per_class"]] != list(counts):
+        yield "per_class"
+    for row in results["per_class"]:
+        own = confusion[row["class"]][row["class"]]
+        if row["n"] != counts[row["class"]] or row["n"] - own != row["errors"]:
+            yield "per_class"
+    levels = [row["particles"] for row in results["growth"]]
+    if levels != sorted(set(levels)) or levels[-1:] != [particles]:
+        yield "growth"
+    if not all("gain" in row for row in results["growth"][1:]):
+        yield "growth"
+    if results["marginal"]["particles"] != particles or found["particles"] < particles:
+        yield "particles"
+    if not _is_ess(results["ess"], particles):
+        yield "ess"
+    latent = results["latent"]
+    active = sum(value > latent["threshold"] for value in latent["activity"])
+    if not 0 < len(latent["kl"]) == len(latent["activity"]):
+        yield "latent"
+    if active != latent["active"]:
+        yield "latent"
+    if results.get("ais", {"images": 1})["images"] > n:
+        yield "ais"
+    if not all(results["zhusuan"].values()):
+        yield "zhusuan"
+
+
+def _are_mistakes(mistakes, n, confusion):
+    """Return whether they are of different images and part of the confusion."""
     n_classes = len(confusion)
-    growth = [row["particles"] for row in results["growth"]]
-    mistakes = classifier["mistakes"]
-    holds = {
-        "n_images": n == classifier["n_images"] > 0,
-        "confusion": all(len(row) == n_classes for row in confusion)
-        and sum(map(sum, confusion)) == n
-        and n - sum(row[i] for i, row in enumerate(confusion)) == classifier["errors"],
-        "error_rate": classifier["error_rate"] == classifier["errors"] / n
-        and classifier["low"] <= classifier["error_rate"] <= classifier["high"],
-        "mistakes": len(mistakes) <= classifier["errors"]
-        and all(m["image"] < n for m in mistakes)
-        and all(max(m["class"], m["predicted"]) < n_classes for m in mistakes),
-        "growth": bool(growth)
-        and growth == sorted(set(growth))
-        and all("gain" in row for row in results["growth"][1:])
-        and growth[-1] == results["log_likelihood"]["particles"],
-        "per_class": all(row["class"] < n_classes for row in results["per_class"])
-        and sum(row["n"] for row in results["per_class"]) == n,
-        "latent": len(latent["kl"]) == len(latent["activity"]) >= latent["active"],
-    }
-    wrong = [name for name, right in holds.items() if not right]
-    return f"its {wrong[0]} contradicts the rest" if wrong else ""
+    return len({mistake["image"] for mistake in mistakes}) == len(mistakes) and all(
+        mistake["image"] < n
+        and max(mistake["class"], mistake["predicted"]) < n_classes
+        and mistake["class"] != mistake["predicted"]
+        and confusion[mistake["class"]][mistake["predicted"]]
+        for mistake in mistakes
+    )
 
 
-def _evaluate_again(error, run):
+def _is_ess(ess, particles):
+    """Return whether the effective sample sizes are from 1 to `particles`."""
+    ends = 1.0 - 1e-6, ess["p5"], ess["median"], particles * (1.0 + 1e-6)  # of rounding
+    return ess["particles"] == particles and list(ends) == sorted(ends)
+
+
+def _evaluate_again(fault, run):
     return CvaeError(
-        f"{error}; evaluate again: `python scripts/evaluate.py --run {run}`"
+        f"{fault}; evaluate again: `python scripts/evaluate.py --run {run}`"
     )

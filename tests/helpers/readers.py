@@ -68,12 +68,12 @@ def make_readers(folder: Path):
         run.save_checkpoint(_checkpoint(step), best=step == 5)
     run.write_evaluation(_EVALUATION)
     run.write_evaluation_arrays(_evaluation_arrays())
-    begun = Partial(run.partial_path, _SETTINGS, _STAGES, "cvae.zs")
+    begun = Partial(run.partial_path, 10, "tiny", _SETTINGS, _STAGES, "cvae.zs")
     begun.add("first", np.arange(6.0).reshape(2, 3))
     begun.save()
     names = ("config.json", "metrics.jsonl", "evaluation.json", "evaluation.npz")
     read = {name: (run.path / name).read_bytes() for name in names}
-    partial = run.partial_path.read_bytes()
+    partial = begun.path.read_bytes()
     index = (run.path / "checkpoints" / "index.json").read_bytes()
     npz = (run.path / "checkpoints" / "step-000000010.npz").read_bytes()
     with zipfile.ZipFile(io.BytesIO(npz)) as archive:
@@ -154,7 +154,7 @@ def _read_partial(data, folder):
     """What is of other settings is passed over."""
     path = folder / "partial.npz"
     path.write_bytes(data)
-    found = Partial(path, _SETTINGS, _STAGES, "cvae.zs")
+    found = Partial(path, 10, "tiny", _SETTINGS, _STAGES, "cvae.zs")
     for name, (n, width) in _STAGES.items():
         rows = found.rows(name)
         assert len(rows) <= n and rows.shape[1] == width and np.isfinite(rows).all()

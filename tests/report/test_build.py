@@ -106,7 +106,8 @@ def one_line(caught):
 
 
 def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
-    run.append_metrics({"step": 9, "epoch": 1.8, "seconds": 2.0, "train_bound": -530.0})
+    state = {"step": 9, "plan": [0, 0.0, 9]}
+    run.save_checkpoint(run.load_checkpoint()._replace(state=state))
     with pytest.raises(CvaeError) as caught:
         document.build(run, run.path / "out", dataset)
     assert "scripts/evaluate.py --run" in one_line(caught)
