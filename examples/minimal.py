@@ -32,6 +32,8 @@ from cvae import cli, zs
 from cvae.backend import compat
 from cvae.cli import options
 from cvae.data import mnist
+from cvae.data.binarize import binarize
+from cvae.data.dataset import Split
 
 K, D, PIXELS = 10, 40, 784
 HIDDEN = 500  # units of each hidden layer
@@ -127,8 +129,8 @@ def main():
     arguments = parser.parse_args()
     Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
     dataset = mnist.load()
-    bits = mnist.binarize(dataset.test.images)  # those of all evaluations of cvae
-    test = mnist.Split(255 * bits, dataset.test.labels)
+    bits = binarize(dataset.test.images)  # those of all evaluations of cvae
+    test = Split(255 * bits, dataset.test.labels)
     samples = train(dataset.train, test, arguments.epochs)
     grid = samples.reshape(K, 10, 28, 28).swapaxes(1, 2).reshape(K * 28, 10 * 28)
     imsave(arguments.output, grid, vmin=0, vmax=1, cmap="gray_r", format="png")

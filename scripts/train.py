@@ -12,14 +12,11 @@ implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-import contextlib
-import importlib
-import threading
-
 from cvae import cli
 from cvae.cli import options
 from cvae.config import preset
-from cvae.data import download, mnist
+from cvae.data import mnist
+from cvae.data.checks import check_dataset
 from cvae.errors import CvaeError
 from cvae.runs.run import Run, find
 
@@ -34,10 +31,6 @@ def main():
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
-    importer = threading.Thread(
-        target=_import_training, name=download.IMPORTING, daemon=True
-    )
-    importer.start()
     run = _run_to_resume(arguments) if arguments.resume else None
     config = (
         run.config
@@ -45,8 +38,7 @@ def main():
         else preset(arguments.preset or "default", **options.settings(arguments))
     )
     dataset = mnist.load(config.dataset, arguments.mnist_dir)
-    mnist.check_fits(dataset, config.n_classes, config.x_dim)
-    importer.join()
+    check_dataset(dataset, config.n_classes, config.x_dim)
     from cvae.training import loop  # what fails here leaves no empty run
 
     if run is None and arguments.run:
@@ -54,12 +46,6 @@ def main():
     elif run is None:
         run = Run.create_by_date(config)
     return loop.train_and_tell(run, dataset)
-
-
-def _import_training():
-    """Import TensorFlow, which takes a second, while the images are read."""
-    with contextlib.suppress(Exception):  # what fails here, fails in `main` again
-        importlib.import_module("cvae.training.loop")
 
 
 def _run_to_resume(arguments):

@@ -8,7 +8,7 @@ from typing import Any, Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from cvae import zs
-from cvae.data import mnist
+from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.data.checks import check_dataset, check_whole
 from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError
@@ -73,7 +73,7 @@ def evaluate_run(
         checkpoint.state["step"],
         checkpoint.state["zhusuan"],
         dataset,
-        mnist.binarize(dataset.test.images),
+        binarize(dataset.test.images),
         int(particles),
         min(int(ais), len(dataset.test.images)),
     )
@@ -100,7 +100,7 @@ def evaluate(
         if task.ais:
             results["ais"] = _second_opinion(model, task, partial, measured)
         results["train_bound"] = _train_bound(model, task.dataset, len(task.bits))
-    results["bits_seed"] = mnist.TEST_BITS_SEED
+    results["bits_seed"] = TEST_BITS_SEED
     results["dataset"], results["note"] = task.dataset.name, task.dataset.note
     results["step"] = task.step
     results["zhusuan"] = {
@@ -260,5 +260,5 @@ def _warn_if_trained_on(task):
 
 def _train_bound(model, dataset, n):
     images, labels = dataset.train.images[:n], dataset.train.labels[:n]
-    total = model.bound(mnist.binarize(images), labels).total
+    total = model.bound(binarize(images), labels).total
     return dict(summary.mean_and_stderr(total), n_images=len(images))

@@ -12,8 +12,8 @@ from cvae import zs
 from cvae.backend import compat
 from cvae.cli import STOP_SIGNALS
 from cvae.config import Config
-from cvae.data import mnist
-from cvae.data.mnist import Dataset, Split
+from cvae.data.binarize import binarize
+from cvae.data.dataset import Dataset, Split
 from cvae.errors import CvaeError
 from cvae.inference.trained import Model
 from cvae.progress import Progress, clock
@@ -262,7 +262,7 @@ class _Loop:
         """Return the averaged weights' mean bound on the held-out images."""
         weights = self._trainer.averages()
         if self._model is None:  # training need not wait for its graph and its bits
-            self._bits = mnist.binarize(self._test.images)
+            self._bits = binarize(self._test.images)
             self._model = self._opened.enter_context(Model(self._config, weights))
         else:
             self._model.load(weights)

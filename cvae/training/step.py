@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from cvae import model, zs
 from cvae.backend import compat, stateless, threads
 from cvae.config import Config
-from cvae.data.mnist import Split
+from cvae.data.dataset import Split
 from cvae.errors import CvaeError
 from cvae.runs.run import AVERAGE
 from cvae.training import optimizers

@@ -13,7 +13,7 @@ from scipy import integrate, stats
 from cvae import zs
 from cvae.backend import stateless
 from cvae.config import Config
-from cvae.data import mnist as mnist_room
+from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
 from cvae.inference import importance
 from cvae.inference import trained as inference
@@ -41,7 +41,7 @@ def model(weights):
 @pytest.fixture(scope="module")
 def images(mnist):
     split = tiny.dataset(mnist, n_test=620).test
-    return mnist_room.binarize(split.images), split.labels
+    return binarize(split.images), split.labels
 
 
 def test_encode_and_decode_are_the_reference_networks(model, weights, images):

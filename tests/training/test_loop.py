@@ -52,13 +52,13 @@ def test_a_row_an_epoch_with_the_held_out_bound_every_few_and_at_the_end(
 
 
 def test_the_held_out_bound_is_that_of_the_averaged_weights(data, tmp_path):
-    from cvae.data import mnist
+    from cvae.data.binarize import binarize
     from cvae.inference.trained import Model
 
     run = _new_run(tmp_path)
     last = loop.train(run, data)
     with Model(run.config, run.weights()) as model:
-        bits = mnist.binarize(data.test.images)
+        bits = binarize(data.test.images)
         bound = model.bound(bits, data.test.labels).total.mean()
     assert last["test_bound"] == pytest.approx(float(bound), abs=1e-6)
 
