@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import reference
+import tensorflow.compat.v1 as tf
 import tiny
 from exact import LinearGaussian, all_images, quadrature
 from scipy import special, stats
@@ -14,18 +15,20 @@ from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.evaluation import ais
 from cvae.evaluation.ais import Annealer
-from cvae.storage import schema
 
 PLANE = Config(n_classes=2, x_dim=8, z_dim=2, hidden=(6,), seed=3)
 CHAINS, BATCH = 4, 200
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(ais, "CHAINS", CHAINS)
-    monkeypatch.setattr(ais, "BATCH", BATCH)
-    monkeypatch.setattr(ais, "TEMPERATURES", 30)
-    monkeypatch.setattr(ais, "TUNING_TEMPERATURES", 10)
+@pytest.fixture(scope="module", autouse=True)
+def module_patch():
+    """Annealing of a moment; and what else the module's fixtures patch."""
+    with pytest.MonkeyPatch().context() as patch:
+        patch.setattr(ais, "CHAINS", CHAINS)
+        patch.setattr(ais, "BATCH", BATCH)
+        patch.setattr(ais, "TEMPERATURES", 30)
+        patch.setattr(ais, "TUNING_TEMPERATURES", 10)
+        yield patch
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +38,49 @@ def plane_weights():
     return {name: 3.0 * array for name, array in weights.items()}
 
 
-@pytest.fixture
-def linear(monkeypatch):
-    """A linear-Gaussian model in the place of the homework's, and data for it."""
-    model = LinearGaussian()
-    model.put_into(monkeypatch, ais)
+@pytest.fixture(scope="module")
+def plane(plane_weights):
+    """An `Annealer` of that model."""
+    with Annealer(PLANE, plane_weights) as annealer:
+        yield annealer
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A linear-Gaussian model, and data for it."""
     random = np.random.RandomState(1)
     bits = random.randint(0, 2, (3000, 6)).astype(np.uint8)
-    labels = random.randint(0, 3, 3000)
-    return model, bits, labels
+    return LinearGaussian(), bits, random.randint(0, 3, 3000)
+
+
+def annealer_of(model, config=None):
+    """An `Annealer` with `model` in the place of the homework's."""
+    with pytest.MonkeyPatch().context() as patch:
+        model.put_into(patch, ais)
+        return Annealer(config or model.config, {})
+
+
+@pytest.fixture(scope="module")
+def linear_annealer(linear):
+    with annealer_of(linear[0]) as annealer:
+        yield annealer
 
 
 @pytest.fixture
-def annealer(linear):
+def annealer(linear, linear_annealer, monkeypatch):
     """Of the linear-Gaussian model, with steps that reject one proposal in eight."""
-    model = linear[0]
-    with Annealer(model.config, {}) as annealer:
-        annealer.kernel = ais.Kernel(1.0, model.information)
-        yield annealer
+    kernel = ais.Kernel(1.0, linear[0].information)
+    monkeypatch.setattr(linear_annealer, "kernel", kernel)
+    return linear_annealer
+
+
+@pytest.fixture(scope="module")
+def single(linear):
+    """An `Annealer` of the linear-Gaussian model with one chain."""
+    with pytest.MonkeyPatch().context() as patch:
+        patch.setattr(ais, "CHAINS", 1)
+        with annealer_of(linear[0]) as annealer:
+            yield annealer
 
 
 def assert_mean_is_one(ratios):
@@ -98,7 +126,7 @@ def test_a_single_step_backward_is_the_log_likelihood_of_the_given_z(
 
 @pytest.mark.parametrize("temperatures, size", [(2, 1.0), (10, 0.4), (10, 1.0)])
 def test_weights_forward_and_backward_are_related_as_crooks_found(
-    linear, monkeypatch, temperatures, size
+    linear, single, monkeypatch, temperatures, size
 ):
     """r = w / p(x | y) of a chain has E[r h(r)] forward = E[h(r)] backward.
 
@@ -106,14 +134,12 @@ def test_weights_forward_and_backward_are_related_as_crooks_found(
     h(r) = 1 / (1 + r) both means have bounded terms (Bennett 1976).
     """
     model, bits, labels = linear
-    monkeypatch.setattr(ais, "CHAINS", 1)
     monkeypatch.setattr(ais, "TEMPERATURES", temperatures)
     truth = model.log_likelihood(bits, labels)
     z = model.posterior(bits, labels, seed=2)
-    with Annealer(model.config, {}) as annealer:
-        annealer.kernel = ais.Kernel(size, model.information)
-        forward = special.expit(annealer.forward(bits, labels, 0) - truth)
-        backward = special.expit(truth - annealer.backward(bits, labels, z, 0))
+    single.kernel = ais.Kernel(size, model.information)
+    forward = special.expit(single.forward(bits, labels, 0) - truth)
+    backward = special.expit(truth - single.backward(bits, labels, z, 0))
     error = np.hypot(forward.std(), backward.std()) / np.sqrt(len(truth))
     assert error < 0.01
     assert abs(forward.mean() - backward.mean()) < 4 * error
@@ -122,7 +148,7 @@ def test_weights_forward_and_backward_are_related_as_crooks_found(
 def test_both_bounds_close_in_on_the_truth_as_temperatures_grow(
     linear, annealer, monkeypatch
 ):
-    model, bits, labels = linear
+    model, bits, labels = linear[0], linear[1][:1000], linear[2][:1000]
     z = model.posterior(bits, labels, seed=2)
     truth = model.log_likelihood(bits, labels).mean()
     gaps = []
@@ -138,13 +164,12 @@ def test_both_bounds_close_in_on_the_truth_as_temperatures_grow(
 
 
 def test_the_truth_lies_between_the_two_on_images_drawn_from_a_bernoulli_model(
-    plane_weights, monkeypatch
+    plane, plane_weights, monkeypatch
 ):
     monkeypatch.setattr(ais, "TEMPERATURES", 6)
-    with Annealer(PLANE, plane_weights) as annealer:
-        bits, labels, z = annealer.simulate(0, 600)
-        forward = annealer.forward(bits, labels, 0)
-        backward = annealer.backward(bits, labels, z, 0)
+    bits, labels, z = plane.simulate(0, 600)
+    forward = plane.forward(bits, labels, 0)
+    backward = plane.backward(bits, labels, z, 0)
     truth = quadrature(bits, labels, plane_weights, PLANE)
     assert_mean_is_one(np.exp(forward - truth))
     assert_below(forward, truth)
@@ -152,10 +177,9 @@ def test_the_truth_lies_between_the_two_on_images_drawn_from_a_bernoulli_model(
     assert (backward - forward).mean() < 1.0
 
 
-def test_simulated_images_follow_the_model(plane_weights):
-    """Each image of each class as often as quadrature says; z standard normal."""
-    with Annealer(PLANE, plane_weights) as annealer:
-        bits, labels, z = annealer.simulate(0, 6000)
+def test_simulated_images_follow_the_model(plane, plane_weights):
+    """Each image of each class as often as quadrature gives; z standard normal."""
+    bits, labels, z = plane.simulate(0, 6000)
     images = all_images(8)
     number = bits @ (1 << np.arange(7, -1, -1))
     for c in range(2):
@@ -170,9 +194,8 @@ def test_simulated_images_follow_the_model(plane_weights):
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-4
 
 
-def test_a_simulated_image_was_drawn_from_its_own_z(plane_weights):
-    with Annealer(PLANE, plane_weights) as annealer:
-        bits, labels, z = annealer.simulate(0, 2000)
+def test_a_simulated_image_was_drawn_from_its_own_z(plane, plane_weights):
+    bits, labels, z = plane.simulate(0, 2000)
     y = reference.one_hot(labels, 2)
     means = reference.decode(y, z, plane_weights, 1)
     spread = np.sqrt((means * (1 - means)).sum())
@@ -182,26 +205,22 @@ def test_a_simulated_image_was_drawn_from_its_own_z(plane_weights):
     assert own > others + 1.0
 
 
-def test_a_result_does_not_depend_on_the_batch_that_an_image_is_in(linear):
-    model, bits, labels = linear
+def test_a_result_does_not_depend_on_the_batch_that_an_image_is_in(linear, annealer):
+    model, bits, labels = linear[0], linear[1][:500], linear[2][:500]
     z = model.posterior(bits, labels, seed=2)
-    with Annealer(model.config, {}) as annealer:
-        whole = annealer.forward(bits, labels, 0)
-        back = annealer.backward(bits, labels, z, 0)
-        for first, n in ((0, 1), (3, 40), (190, 230), (2999, 1)):
-            some = slice(first, first + n)
-            found = annealer.forward(bits[some], labels[some], first)
-            np.testing.assert_array_equal(found, whole[some])
-            found = annealer.backward(bits[some], labels[some], z[some], first)
-            np.testing.assert_array_equal(found, back[some])
-    with Annealer(model.config, {}) as again:
-        np.testing.assert_array_equal(again.forward(bits, labels, 0), whole)
+    whole = annealer.forward(bits, labels, 0)
+    back = annealer.backward(bits, labels, z, 0)
+    for first, n in ((0, 1), (3, 40), (190, 230), (499, 1)):
+        some = slice(first, first + n)
+        found = annealer.forward(bits[some], labels[some], first)
+        np.testing.assert_array_equal(found, whole[some])
+        found = annealer.backward(bits[some], labels[some], z[some], first)
+        np.testing.assert_array_equal(found, back[some])
 
 
-def test_simulated_images_do_not_depend_on_how_many_are_asked_for(plane_weights):
-    with Annealer(PLANE, plane_weights) as annealer:
-        whole = annealer.simulate(0, 450)
-        some = annealer.simulate(190, 20)
+def test_simulated_images_do_not_depend_on_how_many_are_asked_for(plane):
+    whole = plane.simulate(0, 450)
+    some = plane.simulate(190, 20)
     for array, part in zip(whole, some):
         np.testing.assert_array_equal(array[190:210], part)
 
@@ -209,7 +228,7 @@ def test_simulated_images_do_not_depend_on_how_many_are_asked_for(plane_weights)
 def test_a_result_does_not_depend_on_the_temperatures_a_call(
     linear, annealer, monkeypatch
 ):
-    _, bits, labels = linear
+    bits, labels = linear[1][:400], linear[2][:400]
     found = []
     for span in (30, 7):
         monkeypatch.setattr(ais, "SPAN", span)
@@ -217,44 +236,47 @@ def test_a_result_does_not_depend_on_the_temperatures_a_call(
     np.testing.assert_allclose(*found, rtol=1e-12)  # sums in another order
 
 
-def test_images_numbers_paths_and_seeds_have_draws_of_their_own(linear):
-    model, bits, labels = linear
+def test_images_and_paths_have_random_numbers_of_their_own(annealer):
     same = np.zeros((2 * BATCH, 6), np.uint8), np.zeros(2 * BATCH, int)
-    with Annealer(model.config, {}) as annealer:
-        forward = annealer.forward(*same, first=0)
-        with annealer._session.graph.as_default():
-            slots = [annealer._key(slot) for slot in (0, 1, 2, 10**5)]
-        keys = [
-            tuple(key)
-            for path in range(4)
-            for group in (0, 1, 10**4)
-            for key in annealer._session.run(
-                slots, {annealer._path: path, annealer._group: group}
-            )
-        ]
-    assert len(np.unique(forward)) == 2 * BATCH
+    assert len(np.unique(annealer.forward(*same, first=0))) == 2 * BATCH
+    with annealer._session.graph.as_default():
+        slots = [annealer._key(slot) for slot in (0, 1, 2, 10**5)]
+    keys = [
+        tuple(key)
+        for path in range(4)
+        for group in (0, 1, 10**4)
+        for key in annealer._session.run(slots, annealer._feed(path, group))
+    ]
     assert len(set(keys)) == len(keys)
-    assert min(key[1] for key in keys) >= 2**40 * len(stateless.PURPOSES)
-    other = dataclasses.replace(model.config, seed=6)
-    with Annealer(other, {}) as annealer:
-        assert (annealer.forward(*same, first=0) != forward).all()
+    numbers = [key[1] // len(stateless.PURPOSES) for key in keys]
+    (own,) = stateless.EVALUATION_NUMBERS["annealing"]
+    assert own.start == min(numbers) and max(numbers) in own
 
 
-def test_step_sizes_are_tuned_to_the_target_on_images_of_their_own(plane_weights):
-    with Annealer(PLANE, plane_weights) as annealer:
-        kernel = annealer.kernel
-        assert annealer.acceptance == pytest.approx(ais.TARGET, abs=0.1)
-        bits, labels, z = annealer.simulate(0, BATCH)
-        annealer.forward(bits, labels, 0)
-        annealer.backward(bits, labels, z, 0)
-        assert annealer.kernel is kernel, "frozen"
-        tuned_on = annealer._simulate(ais._TUNING, 0)[2]
-    assert not np.isin(tuned_on, z).any()
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
+    linear, linear_annealer
+):
+    """From the start, so that the tuning is the same, too."""
+    model, bits, labels = linear[0], linear[1][:300], linear[2][:300]
+    found = linear_annealer.forward(bits, labels, 0)
+    with annealer_of(model) as again:
+        np.testing.assert_array_equal(again.forward(bits, labels, 0), found)
+    with annealer_of(model, dataclasses.replace(model.config, seed=6)) as other:
+        assert (other.forward(bits, labels, 0) != found).all()
 
 
-def test_the_information_is_the_mean_square_slope_of_log_px(plane_weights):
-    with Annealer(PLANE, plane_weights) as annealer:
-        bits, labels, z = annealer._simulate(ais._TUNING, 0)
+def test_step_sizes_are_tuned_to_the_target_on_images_of_their_own(plane):
+    kernel = plane.kernel
+    assert plane.acceptance == pytest.approx(ais.TARGET, abs=0.1)
+    bits, labels, z = plane.simulate(0, BATCH)
+    plane.forward(bits, labels, 0)
+    plane.backward(bits, labels, z, 0)
+    assert plane.kernel is kernel, "frozen"
+    assert not np.isin(plane._simulate(ais._TUNING, 0)[2], z).any()
+
+
+def test_the_information_is_the_mean_square_slope_of_log_px(plane, plane_weights):
+    bits, labels, z = plane._simulate(ais._TUNING, 0)
     y = reference.one_hot(labels, 2)
 
     def log_px(z):
@@ -262,7 +284,7 @@ def test_the_information_is_the_mean_square_slope_of_log_px(plane_weights):
 
     slopes = [log_px(z + d) - log_px(z - d) for d in 1e-5 * np.eye(2)]
     expected = np.square(np.array(slopes) / 2e-5).mean(1)
-    np.testing.assert_allclose(annealer.kernel.information, expected, rtol=1e-3)
+    np.testing.assert_allclose(plane.kernel.information, expected, rtol=1e-3)
 
 
 def test_the_moves_backward_are_those_forward_in_reverse_order(
@@ -299,65 +321,48 @@ def test_beta_rises_by_a_sigmoid_from_0_to_1():
     np.testing.assert_allclose(np.diff(logits), 8.0 / 100, rtol=1e-6)
 
 
-def test_the_summary_holds_means_errors_and_paired_differences():
-    forward, importance = np.array([-3.0, -1.0]), np.array([-4.0, -1.5])
-    simulated = ais.Simulated(
-        np.array([-5.0, -6.0, -7.0]), np.array([-4.0, -5.5, -6.5]), np.full(3, -5.25)
-    )
-    found = ais.summary(0.7, forward, importance, simulated)
-    schema.check(found, schema.EVALUATION["ais?"], "ais")
-    assert found["images"] == 2 and found["simulated"]["images"] == 3
-    assert (found["chains"], found["temperatures"]) == (CHAINS, 30)
-    assert found["leapfrog_steps"] == ais.LEAPFROG_STEPS
-    assert found["acceptance"] == 0.7
-    assert found["log_likelihood"] == {"mean": -2.0, "stderr": 1.0}
-    assert found["importance"]["mean"] == -2.75
-    assert found["difference"] == {"mean": 0.75, "stderr": 0.25}
-    assert found["simulated"]["forward"] == pytest.approx(
-        {"mean": -6.0, "stderr": 3**-0.5}
-    )
-    assert found["simulated"]["backward"]["mean"] == pytest.approx(-16 / 3)
-    assert found["simulated"]["gap"] == pytest.approx({"mean": 2 / 3, "stderr": 1 / 6})
-    assert found["simulated"]["importance"] == {"mean": -5.25, "stderr": 0.0}
-
-
 @pytest.mark.parametrize(
     "change, message",
     [
         ({"bits": np.zeros((3, 5), np.uint8)}, "bits have shape"),
         ({"bits": np.full((3, 6), 255, np.uint8)}, "binarize"),
+        ({"bits": np.full((3, 6), 0.5, np.float32)}, "binarize"),
+        ({"bits": np.zeros((0, 6), np.uint8)}, "there are no bits"),
         ({"labels": np.zeros(2, int)}, "labels have shape"),
-        ({"z": np.zeros((3, 2), np.float32)}, "z have shape"),
         ({"labels": np.array([0, 1, 3])}, "labels go from 0 to 3"),
         ({"labels": np.array([0, -1, 2])}, "labels go from -1"),
-        ({"first": -1}, "from number -1"),
+        ({"labels": np.zeros(3)}, "labels are of type float64"),
+        ({"z": np.zeros((3, 2), np.float32)}, "z have shape"),
+        ({"z": np.zeros((2, 3), np.float32)}, "3 labels and 2 rows of z"),
         ({"z": np.full((3, 3), np.nan, np.float32)}, "not finite"),
+        ({"first": -1}, "the number of the first image cannot be -1"),
+        ({"first": 0.5}, "the number of the first image cannot be 0.5"),
     ],
 )
-def test_values_that_cannot_be_are_refused(linear, change, message):
+def test_values_that_cannot_be_are_refused(annealer, change, message):
     arguments = {
         "bits": np.zeros((3, 6), np.uint8),
         "labels": np.arange(3),
         "z": np.zeros((3, 3), np.float32),
         "first": 0,
     }
-    with Annealer(linear[0].config, {}) as annealer:
-        with pytest.raises(CvaeError, match=message):
-            annealer.backward(**dict(arguments, **change))
+    with pytest.raises(CvaeError, match=message):
+        annealer.backward(**dict(arguments, **change))
+    with pytest.raises(CvaeError, match="the number of images cannot be 0"):
+        annealer.simulate(0, 0)
 
 
-def test_no_images_are_refused(linear):
-    with Annealer(linear[0].config, {}) as annealer:
-        with pytest.raises(CvaeError, match="at least one"):
-            annealer.forward(np.zeros((0, 6), np.uint8), np.zeros(0, int), 0)
-        with pytest.raises(CvaeError, match="at least one"):
-            annealer.simulate(0, 0)
-
-
-def test_weights_of_another_architecture_or_not_finite_are_refused(plane_weights):
+def test_weights_of_another_architecture_or_not_finite_are_refused(
+    plane_weights, monkeypatch
+):
+    closed, close = [], tf.Session.close
+    monkeypatch.setattr(
+        tf.Session, "close", lambda self: (closed.append(self), close(self))
+    )
     with pytest.raises(CvaeError, match="another architecture"):
         Annealer(dataclasses.replace(PLANE, hidden=(7,)), plane_weights)
     diverged = dict(plane_weights)
     diverged["gen/x_logits/bias"] = np.full(8, np.nan, np.float32)
     with pytest.raises(CvaeError, match="not finite"):
         Annealer(PLANE, diverged)
+    assert len(closed) == 2, "a constructor that fails closes its session"

@@ -68,21 +68,25 @@ def test_leapfrog_conserves_energy_to_second_order(start):
 def chain(z, step, moves, n_steps=2, seed=0):
     """Where chains from `z` `[n, d]` are after `moves` transitions; acceptance rate."""
     random = np.random.RandomState(seed)
-    momenta = random.standard_normal((moves,) + z.shape)
-    uniforms = random.random_sample((moves, len(z)))
     with tf.Graph().as_default(), tf.Session() as session:
-        point, rates = evaluate(tf.constant(z)), []
+        fed_z, fed_momentum = (tf.placeholder(tf.float64, z.shape) for _ in "ab")
+        fed_uniform = tf.placeholder(tf.float64, [len(z)])
+        move, point = (
+            Move(BETA, np.array([step] * z.shape[1]), n_steps),
+            evaluate(fed_z),
+        )
+        end, accepted = transition(evaluate, point, move, fed_momentum, fed_uniform)
+        momenta = random.standard_normal((moves,) + z.shape)
+        uniforms, rates, carried = random.random_sample((moves, len(z))), [], None
         for momentum, uniform in zip(momenta, uniforms):
-            move = Move(BETA, np.array([step] * z.shape[1]), n_steps)
-            point, accepted = transition(
-                evaluate, point, move, tf.constant(momentum), tf.constant(uniform)
-            )
-            rates.append(tf.reduce_mean(tf.cast(accepted, tf.float64)))
-        *found, rate = session.run(list(point) + [tf.reduce_mean(rates)])
-        fresh = session.run(list(evaluate(tf.constant(found[0]))))
-    for carried, expected in zip(found, fresh):
-        np.testing.assert_allclose(carried, expected, rtol=1e-12, atol=1e-12)
-    return found[0], rate
+            feed = {fed_z: z, fed_momentum: momentum, fed_uniform: uniform}
+            carried, moved = session.run([end, accepted], feed)
+            z = carried.z
+            rates.append(moved.mean())
+        here = session.run(point, {fed_z: z})
+    for found, expected in zip(carried, here):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    return z, np.mean(rates)
 
 
 def target(z):

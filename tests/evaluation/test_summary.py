@@ -6,7 +6,9 @@ import reference
 from scipy import optimize, stats
 
 from cvae.evaluation import summary
-from cvae.evaluation.summary import Measured
+from cvae.evaluation.summary import Measured, Simulated
+from cvae.runs import evaluation_file
+from cvae.storage import schema
 
 
 def measured(n=60, n_classes=4, d=5):
@@ -139,3 +141,25 @@ def test_effective_sample_sizes_are_the_middle_and_the_low_end():
     ordered = np.sort(m.ess)
     assert found["median"] == pytest.approx(ordered[29:31].mean())
     assert ordered[2] <= found["p5"] <= ordered[3]
+
+
+def test_annealing_has_means_errors_and_paired_differences():
+    forward, importance = np.array([-3.0, -1.0]), np.array([-4.0, -1.5])
+    simulated = Simulated(
+        np.array([-5.0, -6.0, -7.0]), np.array([-4.0, -5.5, -6.5]), np.full(3, -5.25)
+    )
+    effort = {"chains": 4, "temperatures": 30, "leapfrog_steps": 2}
+    found = summary.annealing(effort, 0.7, forward, importance, simulated)
+    schema.check(found, evaluation_file.AIS, "ais")
+    assert {name: found[name] for name in effort} == effort
+    assert found["images"] == 2 and found["simulated"]["images"] == 3
+    assert found["acceptance"] == 0.7
+    assert found["log_likelihood"] == {"mean": -2.0, "stderr": 1.0}
+    assert found["importance"]["mean"] == -2.75
+    assert found["difference"] == {"mean": 0.75, "stderr": 0.25}
+    assert found["simulated"]["forward"] == pytest.approx(
+        {"mean": -6.0, "stderr": 3**-0.5}
+    )
+    assert found["simulated"]["backward"]["mean"] == pytest.approx(-16 / 3)
+    assert found["simulated"]["gap"] == pytest.approx({"mean": 2 / 3, "stderr": 1 / 6})
+    assert found["simulated"]["importance"] == {"mean": -5.25, "stderr": 0.0}

@@ -10,7 +10,7 @@ from cvae import cli
 from cvae.evaluation import ais, evaluate, partial
 from cvae.runs.run import Run
 
-N_IMAGES = 35
+N_IMAGES = 12
 SHORT_AIS = {"TEMPERATURES": 20, "TUNING_TEMPERATURES": 5}
 
 
