@@ -197,7 +197,7 @@ def _read_file(directory, file):
 
 
 def _read_or_warn(directory, file):
-    """Return the same, or None if there is no such file or, with a warning, a bad one."""
+    """Return the same, or None: if the file is missing, or bad, after a warning."""
     try:
         return _read_file(directory, file)
     except Missing:
