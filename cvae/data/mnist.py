@@ -19,7 +19,7 @@ from cvae.storage.checkout import ROOT
 
 DATASETS = ("mnist", "mnist-5k")
 
-# The copies differ in how they are compressed, so the content is what is verified.
+# Copies differ in their compression, so their content is verified.
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
