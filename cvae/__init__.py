@@ -4,8 +4,8 @@ import os
 
 __version__ = "1.0.0"
 
-# Otherwise all of TensorFlow's sessions share the threads of the first one, and rounding
-# depends on which session was created first.
+# Otherwise all of TensorFlow's sessions share the threads of the first one, and
+# rounding depends on which session was created first.
 os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 
 # Today's TensorFlow uses oneDNN's kernels by default only on processors with AVX-512;

@@ -19,7 +19,7 @@ from cvae.storage.checkout import ROOT
 
 DATASETS = ("mnist", "mnist-5k")
 
-# The copies differ in how they are compressed, so the content is what is verified.
+# Copies differ in their compression, so their content is verified.
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -197,7 +197,7 @@ def _read_file(directory, file):
 
 
 def _read_or_warn(directory, file):
-    """Return the same, or None if there is no such file or, with a warning, a bad one."""
+    """Return the same, or None: if the file is missing, or bad, after a warning."""
     try:
         return _read_file(directory, file)
     except Missing:

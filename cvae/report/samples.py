@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 from cvae.data import mnist
+from cvae.data.checks import check_classes
 from cvae.errors import CvaeError
 from cvae.inference import generate
 from cvae.inference.trained import Model
@@ -42,8 +43,9 @@ def write_samples(
         CvaeError: the run has no such class or no checkpoint, the images are too many
             or not finite, or the disk refuses.
     """
-    if classes is None:
-        classes = range(run.config.n_classes)
+    n_classes = run.config.n_classes
+    every = range(n_classes) if classes is None else classes
+    classes = check_classes(every, n_classes)
     if len(classes) * per_class > MAX_IMAGES:
         raise CvaeError(
             f"{len(classes):,} classes of {per_class:,} images are over "
@@ -58,5 +60,5 @@ def write_samples(
     arrays = grid.with_suffix(".npz") if grid else run.samples_path
     grid = grid or run.figures_dir / "samples.png"
     grids.sample_grid(grid, images, classes, mnist.note(run.config.dataset))
-    write_arrays(arrays, {"x": images, "y": list(classes), "seed": options.seed})
+    write_arrays(arrays, {"x": images, "y": classes, "seed": options.seed})
     return grid, arrays

@@ -62,7 +62,7 @@ def whole_file(path):
 
 
 def _refuse_to_replace_a_device(path):
-    """Refuse a directory, /dev/null or a pipe: renaming a file to it would replace it."""
+    """Refuse a directory, /dev/null or a pipe: a renamed file would replace it."""
     if path.exists() and not path.is_file():
         raise CvaeError(f"cannot write {path}: it is not a regular file")
 

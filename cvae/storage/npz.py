@@ -82,7 +82,7 @@ def _check_end(stream, size):
 
 
 def _check_members(members, size):
-    """Refuse packed, encrypted or repeated members, and more bytes than the file has."""
+    """Refuse packed, encrypted or repeated members, and sizes beyond the file's."""
     for member in members:
         if not member.filename.endswith(".npy"):
             raise ValueError(f"{shown(member.filename)} is not an array")
