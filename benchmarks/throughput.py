@@ -203,9 +203,10 @@ def table(results):
         lines.append(shared.line([best["name"], "", "", *_ratio_cells(best), ""]))
         rate = [row["gflops"]["median"] for row in batch["rows"] if "gflops" in row]
         if rate:
+            flop = batch["flop_a_step"] / 1e9
             lines.append(
-                f"\nThe products of a step have {batch['flop_a_step'] / 1e9:.2f} GFLOP. "
-                f"Without any other work, products run at {max(rate):.0f} GFLOP/s."
+                f"\nThe products of a step have {flop:.2f} GFLOP. Without any other "
+                f"work, products run at {max(rate):.0f} GFLOP/s."
             )
     return "\n".join(lines)
 
