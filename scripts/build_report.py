@@ -11,7 +11,7 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.data import mnist
-from cvae.report import document
+from cvae.report import document, typst
 from cvae.runs.pretrained import find_or_unpack
 from cvae.storage import files
 
@@ -30,7 +30,7 @@ def main():
     paths = document.build(run, arguments.output or run.path, dataset)
     for path in paths:
         print(path)
-    print(f"{document.page_count(paths[-1].read_bytes())} pages")
+    print(f"{typst.page_count(paths[-1].read_bytes())} pages")
 
 
 if __name__ == "__main__":

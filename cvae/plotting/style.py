@@ -78,6 +78,12 @@ def spelled(text, raster):
     return text.replace("->", r"$\rightarrow$").replace("|", "$|$")
 
 
+def rounded(value, places):
+    """Return `value` with `places` decimals and thousands separators, halves up."""
+    scale = 10.0**places
+    return f"{np.copysign(np.floor(abs(value) * scale + 0.5) / scale, value):,.{places}f}"
+
+
 def figure(width, height, dpi=216.0):
     """Return an empty figure of `width` by `height` points."""
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from cvae.data.mnist import Dataset, MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate, learning, tables
 from cvae.inference import generate
-from cvae.report import document
+from cvae.report import document, typst
 from cvae.runs.run import RUNS, Run
 from cvae.storage.checkout import ROOT
 from cvae.training import loop
@@ -41,7 +41,7 @@ def make_report(
         CvaeError: one of the stages cannot be done.
     """
     config = preset(preset_name)
-    document.check_typesetter()
+    typst.check()
     learning.scikit("neighbors")  # that it lacks is said now, not after the training
     particles = FEWER_PARTICLES.get(preset_name, PARTICLES)
     stages = _Stages(config, particles)
