@@ -110,8 +110,8 @@ def active(config: Dict[str, Any], latent: Dict[str, Any]) -> str:
     else:
         text = f"All {config['z_dim']} dimensions are active."
     return text + (
-        " @latent (a) shows what each contributes to the divergence of @eq-kl: the first "
-        f"{top} account for {percent(sum(kl[:top]) / sum(kl), 0)} of the "
+        " @latent (a) shows what each contributes to the divergence of @eq-kl: the "
+        f"first {top} account for {percent(sum(kl[:top]) / sum(kl), 0)} of the "
         f"{number(sum(kl))} nats."
     )
 

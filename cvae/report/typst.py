@@ -89,7 +89,7 @@ def _run_command(source):
 
 
 def _without_path(pdf):
-    """The PDF whose document ID, a hash of its path, is replaced by that of its content."""
+    """The PDF with the hash of its content in place of that of its path."""
     ids = re.search(rb"/ID \[\(([^)]+)\) \(([^)]+)\)\]", pdf)
     return pdf.replace(*ids.groups()) if ids else pdf
 
