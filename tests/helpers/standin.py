@@ -200,15 +200,13 @@ def draw(folder, note=""):
     for name, (width, height) in SIZES.items():
         if note:
             height += 22 if width > 400 else 32  # two or three lines of it
-        (folder / (name + ".svg")).write_text(BLANK.format(width, height, name, note))
-
-
-BLANK = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="{0}pt" height="{1}pt" '
-    'viewBox="0 0 {0} {1}"><rect width="{0}" height="{1}" fill="none" '
-    'stroke="grey"/><text x="9" y="20" font-size="8" '
-    'font-family="New Computer Modern">{2} {3}</text></svg>'
-)
+        (folder / f"{name}.svg").write_text(
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" '
+            f'height="{height}pt" viewBox="0 0 {width} {height}"><rect width="{width}" '
+            f'height="{height}" fill="none" stroke="grey"/><text x="9" y="20" '
+            f'font-size="8" font-family="New Computer Modern">{name} {note}'
+            "</text></svg>"
+        )
 
 
 def typeset(folder, results):
