@@ -23,7 +23,7 @@ ON_ZHUSUAN = (
 # They see nothing that differs between the stacks: .ci/run runs them on one.
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
-    *("document", "package", "pages"),
+    *("findings", "likelihood", "method", "package", "pages", "results", "typst"),
 )
 
 
@@ -43,7 +43,7 @@ def pytest_itemcollected(item):
     if name in ONCE:
         item.add_marker("once")
     if not item.get_closest_marker("xdist_group"):  # what a file shares is made once
-        group = "document" if name in ("build", "pages") else name
+        group = "report" if name in ("build", "pipeline") else name
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -20,7 +20,7 @@ from cvae.data import mnist
 from cvae.data.dataset import Dataset, Split
 from cvae.data.mnist import Verified
 from cvae.evaluation import evaluate, tables
-from cvae.report import document, figures, pipeline, samples
+from cvae.report import document, figures, pipeline, samples, typst
 from cvae.runs import pretrained
 from cvae.runs.run import Run
 from cvae.training import loop
@@ -120,7 +120,7 @@ def calls(monkeypatch):
     stub(figures, "draw", {})
     stub(pretrained, "export", None)
     stub(document, "build", [Path("file")])
-    stub(document, "page_count", 4)
+    stub(typst, "page_count", 4)
     stub(pipeline, "make_report", 0)
     return said
 
