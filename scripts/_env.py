@@ -1,6 +1,6 @@
-"""Imported first by every script: finds the package, and says so if set-up is due.
+"""Imported first by every script: finds the package, or prints that set-up is due.
 
-A signal while modules are imported ends the script with one line, too.
+A signal during the imports ends the script with one line, too.
 """
 
 import gc
@@ -10,9 +10,11 @@ import signal
 import sys
 
 
-def _leave(number, _):
-    os.write(2, b"interrupted\n")
-    os._exit(128 + number)
+def _leave(number, frame):
+    try:
+        os.write(2, b"interrupted\n")
+    finally:  # the terminal may be closed
+        os._exit(128 + number)
 
 
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -21,12 +23,29 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Only the package is found by these two folders, which are people's working directories
+# as well: a file of theirs called `types.py` must not replace Python's own.
+_SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(_SCRIPTS))
+from cvae.cli import process  # noqa: E402
 
+sys.path[:] = [
+    path
+    for path in sys.path[1:]
+    if os.path.abspath(path or os.curdir) not in (_SCRIPTS, os.path.dirname(_SCRIPTS))
+]
+
+process.prepare()
+
+_USE = f"`.venv/bin/python scripts/{os.path.basename(sys.argv[0])}`"
+if sys.flags.optimize > 1:
+    sys.stderr.write(
+        f"error: TensorFlow needs docstrings: run {_USE} without -OO or PYTHONOPTIMIZE\n"
+    )
+    sys.exit(2)
 for _module in ("numpy", "tensorflow"):
     if importlib.util.find_spec(_module) is None:
         sys.stderr.write(
-            f"error: this Python has no {_module}; run `make env`, then "
-            f"`.venv/bin/python scripts/{os.path.basename(sys.argv[0])}`\n"
+            f"error: this Python has no {_module}; run `make env`, then {_USE}\n"
         )
         sys.exit(2)
