@@ -37,15 +37,16 @@ sys.path[:] = [
 
 process.prepare()
 
-_USE = f"`.venv/bin/python scripts/{os.path.basename(sys.argv[0])}`"
 if sys.flags.optimize > 1:
     sys.stderr.write(
-        f"error: TensorFlow needs docstrings: run {_USE} without -OO or PYTHONOPTIMIZE\n"
+        "error: TensorFlow needs docstrings, which -OO removes; leave out -OO and "
+        "PYTHONOPTIMIZE=2\n"
     )
     sys.exit(2)
 for _module in ("numpy", "tensorflow"):
     if importlib.util.find_spec(_module) is None:
         sys.stderr.write(
-            f"error: this Python has no {_module}; run `make env`, then {_USE}\n"
+            f"error: this Python has no {_module}; run `make env`, then "
+            f"`.venv/bin/python scripts/{os.path.basename(sys.argv[0])}`\n"
         )
         sys.exit(2)

@@ -1,7 +1,7 @@
 """Make the process one that libraries can work in, whatever started it.
 
 Closed standard streams, a missing home directory or a folder that nobody may write are
-no reason to fail: `prepare` gives the process stand-ins. Standard library only.
+no reason to fail: `prepare` gives the process stand-ins.
 """
 
 import contextlib
@@ -10,6 +10,9 @@ import os
 import pwd
 import sys
 import tempfile
+
+from cvae.errors import CvaeError
+from cvae.storage import files
 
 _scratch = None
 
@@ -80,7 +83,7 @@ def _output(descriptor, stream):
     if isinstance(stream, Output):
         return stream
     if stream is None:  # it was closed when Python started
-        stream = open(descriptor, "w", encoding="utf-8", closefd=False)
+        stream = os.fdopen(descriptor, "w", encoding="utf-8", closefd=False)
     if hasattr(stream, "reconfigure"):  # a letter that this terminal cannot show
         stream.reconfigure(errors="backslashreplace")
     return Output(stream)
@@ -113,7 +116,8 @@ def _find_cache():
 
 
 def _writable(path):
-    path = os.path.abspath(path)
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)
+    try:
+        files.check_place(path)
+    except CvaeError:
+        return False
+    return True
