@@ -16,7 +16,7 @@ _NO_READER = (errno.EPIPE, errno.EIO)  # `... | head`, or the terminal was close
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` with defaults in its help and errors on one line."""
+    """An `ArgumentParser` that prints defaults in its help, and errors as one line."""
 
     def __init__(self, doc):
         summary, _, epilog = doc.partition("\n")
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_args(self, args=None, namespace=None):
-        """Parse as `ArgumentParser` does; suggest the nearest of a mistyped option."""
+        """Parse as `ArgumentParser` does; suggest the nearest to a mistyped option."""
         try:
             arguments, unknown = self.parse_known_args(args, namespace)
         except IndexError:  # what argparse raises for `-h=`
@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def error(self, message):
-        """Exit with status 2 after one line that says what is wrong."""
+        """Print one line that names what is wrong, and exit with status 2."""
         self.exit(2, f"error: {' '.join(message.split())} (see --help)\n")
 
 

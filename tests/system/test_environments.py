@@ -1,4 +1,7 @@
-"""What an environment lacks, or does, that a training must not depend on."""
+"""What an environment lacks, or does, and what must not depend on it.
+
+`make soak-environments` runs all scripts in all pairs of such environments.
+"""
 
 import dataclasses
 import errno
@@ -7,9 +10,12 @@ import os
 import signal
 import time
 
+import environments
 import numpy as np
 import pytest
 import tiny
+from environments import refuse
+from worlds import Stage
 
 from cvae.cli import STOP_SIGNALS, options
 from cvae.errors import CvaeError
@@ -32,25 +38,12 @@ def runs(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def refuse(number):
-    def call(*args, **kwargs):
-        raise OSError(number, os.strerror(number))
-
-    return call
-
-
 # Time ---------------------------------------------------------------------------------
 
 
 def test_a_wall_clock_that_jumps_changes_nothing(mnist, runs, monkeypatch):
     """Back by an hour at its second reading, as after a sleep or by NTP."""
-    real, readings = time.time, []
-
-    def jumping():
-        readings.append(1)
-        return real() - 3600.0 * (len(readings) > 1)
-
-    monkeypatch.setattr(time, "time", jumping)
+    monkeypatch.setattr(time, "time", environments.jumping_clock(-3600.0))
     last = loop.train(Run.create(runs / "a", tiny.CONFIG), tiny.dataset(mnist))
     rows = Run(runs / "a").metrics()
     assert 0.0 <= rows[0]["seconds"] <= rows[-1]["seconds"] < 60.0
@@ -99,19 +92,10 @@ def test_without_symbolic_links_the_newest_run_is_found_by_its_age(runs, monkeyp
 def test_without_syncs_of_directories_files_are_written_with_one_warning(
     runs, monkeypatch, capsys
 ):
-    sync, directories = os.fsync, []
-
-    def only_files(handle):
-        if os.path.isdir(f"/proc/self/fd/{handle}"):
-            directories.append(handle)
-            refuse(errno.EINVAL)()
-        sync(handle)
-
-    monkeypatch.setattr(os, "fsync", only_files)
+    monkeypatch.setattr(os, "fsync", environments.fsync_without_directories())
     made = Run.create(runs / "a", tiny.CONFIG)
     files.write_bytes(made.path / "one", b"1")
     files.write_bytes(made.path / "two", b"2")
-    assert len(directories) >= 3
     said = capsys.readouterr().err
     assert said.count("warning: ") == 1 and "cannot be synchronized" in said
 
@@ -150,6 +134,30 @@ def test_a_file_of_ones_own_among_the_checkpoints_is_left_alone(mnist, runs):
 
 
 # Processes ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stage(mnist_dir, tmp_path_factory):
+    return Stage(tmp_path_factory.mktemp("stage"), mnist_dir, ("train", "sample"))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "train, no locks, no stderr",
+        "train, no syncs of directories, SIGHUP before the 2. a block of steps",
+        "train, coarse clocks, no reader",
+        "sample, no streams, odd terminal",
+        "sample, output to a full disk",
+        "sample, no home, ASCII",
+        "sample, closed home, no working directory",
+        "sample, no permission",
+        "sample, full disk",
+    ],
+)
+def test_an_odd_environment_changes_nothing_or_ends_a_script_in_one_line(stage, case):
+    end, fault = stage.play(case.split(", "))
+    assert not fault, f"{end}: {fault}"
 
 
 def test_runs_made_in_one_second_have_names_of_their_own(runs, monkeypatch):
