@@ -3,11 +3,21 @@
 A signal during the imports ends the script with one line, too.
 """
 
-import gc
-import importlib.util
 import os
-import signal
 import sys
+
+# The package is found by these folders and nothing else: they are people's working
+# directories as well, and a `types.py` of theirs must not replace Python's own.
+_SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.dirname(_SCRIPTS)
+sys.path[:] = [_ROOT] + [path for path in sys.path if path not in (_SCRIPTS, _ROOT)]
+import cvae  # noqa: E402, F401
+
+del sys.path[0]
+
+import gc  # noqa: E402
+import importlib.util  # noqa: E402
+import signal  # noqa: E402
 
 
 def _leave(number, frame):
@@ -23,17 +33,7 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
 
-# Only the package is found by these two folders, which are people's working directories
-# as well: a file of theirs called `types.py` must not replace Python's own.
-_SCRIPTS = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(_SCRIPTS))
 from cvae.cli import process  # noqa: E402
-
-sys.path[:] = [
-    path
-    for path in sys.path[1:]
-    if os.path.abspath(path or os.curdir) not in (_SCRIPTS, os.path.dirname(_SCRIPTS))
-]
 
 process.prepare()
 

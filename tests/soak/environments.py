@@ -92,7 +92,8 @@ def run(folder, mnist_dir, cases):
         if fault:
             failures += 1
             name = ", ".join(case)
-            print(f"FAILED  {name}: {fault}\n  python {sys.argv[0]} --only '{name}'")
+            print(f"FAILED  {name}: {fault}")
+            print(f"  python {sys.argv[0]} --only '{name}'", flush=True)
     for end, count in sorted(tally.items()):
         print(f"{count:5}  {end}")
     return failures
