@@ -15,7 +15,7 @@ export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report publish test bench peers soak soak-fuzz soak-kill \
-  lint lock audit clean-runs clean
+  soak-environments lint lock audit clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
@@ -70,7 +70,7 @@ peers: ## .venv-peers with PyTorch and JAX, which the benchmarks compare with
 	  echo 'note: PyTorch and JAX will not be measured; see above why' >&2; \
 	fi
 
-soak: soak-fuzz soak-kill ## both long campaigns
+soak: soak-fuzz soak-kill soak-environments ## all long campaigns
 
 soak-fuzz: EXTRA = fuzz
 soak-fuzz: env ## fuzz every reader of files, a million inputs (ARGS="--inputs N")
@@ -78,6 +78,9 @@ soak-fuzz: env ## fuzz every reader of files, a million inputs (ARGS="--inputs N
 
 soak-kill: env ## kill a training run 300 times, compare the end (ARGS="--kills N")
 	@$(VENV_PYTHON) tests/soak/kill.py $(ARGS)
+
+soak-environments: env ## run scripts in pairs of odd environments (ARGS="--cases N")
+	@$(VENV_PYTHON) tests/soak/environments.py $(ARGS)
 
 lint: env ## check style and format
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check

@@ -21,10 +21,11 @@ from cvae.config import Config
 from cvae.errors import CvaeError, suggest
 from cvae.runs import evaluation_file
 from cvae.storage import files, schema
+from cvae.storage.checkout import in_checkout
 from cvae.storage.npz import MAX_BYTES, read_arrays, write_arrays
 from cvae.storage.schema import check
 
-RUNS = Path("runs")
+RUNS = in_checkout("runs")
 LATEST = "latest"
 PRETRAINED = "pretrained"  # the run that comes with the repository, copied among ours
 _EVALUATION, _EVALUATION_ARRAYS = "evaluation.json", "evaluation.npz"
