@@ -121,14 +121,6 @@ def drawn(tmp_path_factory):
 
 
 @pytest.fixture
-def machine(tmp_path):
-    """A bare machine with a checkout, for scripts/setup_env.py."""
-    from machine import Machine
-
-    return Machine(tmp_path)
-
-
-@pytest.fixture
 def graph():
     """An empty default graph of TensorFlow, seeded."""
     import tensorflow.compat.v1 as tf

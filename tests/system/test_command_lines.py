@@ -4,6 +4,7 @@ The options come from the scripts' own parsers, so that a new one is tried, too.
 """
 
 import argparse
+import functools
 import io
 import os
 import runpy
@@ -51,7 +52,7 @@ PLACES = [
 SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
 WORK = {
     *("train_and_tell", "write_samples", "evaluate_run", "draw", "build"),
-    *("make_report", "export", "_make_anew", "_install"),
+    *("make_report", "export", "_make", "_install"),
 }
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
 
@@ -213,9 +214,14 @@ def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
         room = runpy.run_path(str(ROOT / "scripts" / script), run_name="setup_env")
         inside = room["main"].__globals__
         inside["ROOT"] = place
-        for name in ("_make_anew", "_install_stack", "_install_extra"):
+        for name in ("_make", "_install"):
             inside[name] = lambda *unused, name=name: calls.append(name)
-        return run_main(room["main"], script, arguments, monkeypatch)
+        find, later = inside["find_python"], inside["STACKS"][1]
+        inside["find_python"] = lambda stacks, command=None: (
+            find(stacks, command) if command else (later, "python3.12")
+        )
+        main = functools.partial(room["run_main"], room["main"])
+        return run_main(main, script, arguments, monkeypatch)
 
     monkeypatch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
     monkeypatch.delenv("PYTHON", raising=False)
@@ -293,7 +299,7 @@ def test_the_real_thing_refuses_in_one_line_and_leaves_nothing(place, line):
         (["sample.py", "--output", "x.npz"], "does not end in .png or .svg"),
         (["sample.py", "--output", ".."], "does not end in .png or .svg"),
         (["build_report.py", "--output", ""], "--output: the path is empty"),
-        (["setup_env.py", "--venv", ""], "'' is no name"),
+        (["setup_env.py", "--venv", ""], "--venv: the path is empty"),
     ],
 )
 def test_what_names_no_file_is_refused_by_the_option_itself(place, arguments, words):
