@@ -1,4 +1,7 @@
-"""A bare machine for scripts/setup_env.py, with fake interpreters on it."""
+"""A bare machine for scripts/setup_env.py, with fake interpreters on it.
+
+The script runs with -S, without any installed package.
+"""
 
 import atexit
 import functools
@@ -23,8 +26,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 # Does so in forks of one process: [status, stdout, stderr] of each request.
 SERVER = """
-import argparse, functools, json, logging, os, re, subprocess, sys, typing
-import tempfile, traceback
+import functools, json, logging, os, re, subprocess, sys, tempfile, traceback, typing
+sys.path.insert(0, {root!r})
+import cvae.cli.options
 for line in sys.stdin:
     argv, environ, folder = json.loads(line)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
@@ -37,7 +41,7 @@ for line in sys.stdin:
                 os.environ.update(environ)
                 os.chdir(folder)
                 sys.argv = ["", *argv]
-                exec(RUN)
+                exec({run!r})
             except SystemExit as end:
                 os._exit(end.code or 0)
             except BaseException:
@@ -157,19 +161,11 @@ def repository(folder, *names):
     return commits
 
 
-# The script and what it imports: nothing that has to be installed.
-PROGRAM = [
-    *(f"scripts/{path.name}" for path in (ROOT / "scripts").glob("_*.py")),
-    *(f"cvae/cli/{path.name}" for path in (ROOT / "cvae" / "cli").glob("*.py")),
-    *("scripts/setup_env.py", "cvae/__init__.py", "cvae/config.py", "cvae/errors.py"),
-]
-
-
 @functools.lru_cache(maxsize=None)
 def _server():
     """The process that forks for each set-up; it ends with this one."""
     server = subprocess.Popen(
-        [sys.executable, "-S", "-c", SERVER.replace("RUN", repr(RUN))],
+        [sys.executable, "-S", "-c", SERVER.format(root=str(ROOT), run=RUN)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         universal_newlines=True,
@@ -185,11 +181,11 @@ class Machine:
         self.path, self.home = folder / "bin", folder / "home"
         self.checkout = folder / "check out"  # a space, as in many a home
         self.venv = self.checkout / ".venv"
-        for directory in (self.path, self.home, self.checkout):
+        for directory in (self.path, self.home, self.checkout / "scripts"):
             directory.mkdir(parents=True)
-        for path in PROGRAM:
-            (self.checkout / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(str(ROOT / path), str(self.checkout / path))
+        for path in [ROOT / "scripts/setup_env.py", *ROOT.glob("scripts/_*.py")]:
+            shutil.copy(str(path), str(self.checkout / "scripts"))
+        (self.checkout / "cvae").symlink_to(ROOT / "cvae")
         self.scratch = folder / "tmp"
         self.scratch.mkdir()
         self.environ = {
