@@ -72,7 +72,7 @@ class Process:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def communicate(self, timeout=120):
+    def communicate(self, timeout=600):
         """Wait for its end: (stdout, stderr)."""
         end = time.monotonic() + timeout
         while self.poll() is None:
