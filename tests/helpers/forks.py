@@ -72,7 +72,7 @@ class Process:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def communicate(self, timeout=120):
+    def communicate(self, timeout=600):
         """Wait for its end: (stdout, stderr)."""
         end = time.monotonic() + timeout
         while self.poll() is None:
@@ -107,7 +107,7 @@ def _server():
     """The server of this process, which ends with it."""
     server = subprocess.Popen(
         [sys.executable, __file__],
-        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         universal_newlines=True,
