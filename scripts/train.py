@@ -4,40 +4,33 @@ python scripts/train.py                          # at most 10 minutes
 python scripts/train.py --preset quick           # at most 2.5 minutes
 python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
-python scripts/train.py --resume                 # goes on with the newest run
+python scripts/train.py --resume                 # continues the newest run
 
-With ZhuSuan 0.4.0 where it is installed, else with cvae.zs, this package's
-implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on one.
+Uses ZhuSuan 0.4.0 if it is installed, else cvae.zs, this package's implementation of
+the same interface; ZHUSUAN=real or ZHUSUAN=builtin allows only that one.
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
-import contextlib
-import importlib
-import threading
-
 from cvae import cli
 from cvae.cli import options
 from cvae.config import preset
-from cvae.data import download, mnist
+from cvae.data import mnist
+from cvae.data.checks import check_dataset
 from cvae.errors import CvaeError
 from cvae.runs.run import Run, find
 
 
 def main():
-    """Parse the command line, train, and say how it went."""
+    """Parse the command line, train, and print how it went."""
     parser = cli.Parser(__doc__)
     options.add_run(parser, "runs/<date>-<time>, with --resume the newest one")
     options.add_mnist_dir(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="go on with a run that was stopped"
+        "--resume", action="store_true", help="continue a run that was stopped"
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
-    importer = threading.Thread(
-        target=_import_training, name=download.IMPORTING, daemon=True
-    )
-    importer.start()
     run = _run_to_resume(arguments) if arguments.resume else None
     config = (
         run.config
@@ -45,21 +38,14 @@ def main():
         else preset(arguments.preset or "default", **options.settings(arguments))
     )
     dataset = mnist.load(config.dataset, arguments.mnist_dir)
-    mnist.check_fits(dataset, config.n_classes, config.x_dim)
-    importer.join()
-    from cvae.training import loop  # what fails here leaves no empty run
+    check_dataset(dataset, config.n_classes, config.x_dim)
+    from cvae.training import console  # TensorFlow, once the rest is right
 
     if run is None and arguments.run:
         run = Run.create(arguments.run, config)
     elif run is None:
         run = Run.create_by_date(config)
-    return loop.train_and_tell(run, dataset)
-
-
-def _import_training():
-    """Import TensorFlow, which takes a second, while the images are read."""
-    with contextlib.suppress(Exception):  # what fails here, fails in `main` again
-        importlib.import_module("cvae.training.loop")
+    return console.train_with_console(run, dataset)
 
 
 def _run_to_resume(arguments):
@@ -67,10 +53,9 @@ def _run_to_resume(arguments):
     if arguments.preset:
         given["preset"] = arguments.preset
     if given:
+        names = ", ".join(options.spelt(name, given[name]) for name in sorted(given))
         raise CvaeError(
-            "a run keeps its settings: leave out {}, or train a new run".format(
-                ", ".join(options.spelt(name, given[name]) for name in sorted(given))
-            )
+            f"a run keeps its settings: leave out {names}, or train a new run"
         )
     return find(arguments.run)
 

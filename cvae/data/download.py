@@ -15,8 +15,6 @@ from urllib.parse import urlsplit
 from cvae.errors import CvaeError
 from cvae.storage.files import whole_file
 
-IMPORTING = "importing"  # the thread in which a script imports while it looks for data
-
 
 class MnistUnavailable(CvaeError):
     """MNIST is not on disk and no mirror gave it; `mnist-5k` may do instead."""
@@ -100,10 +98,6 @@ class _Failed(Exception):
 
 def _get(url, host, limits):
     """The bytes at `url`, at most `limits.max_size`, before the deadline."""
-    # Two threads that import can wait for each other for ever (seen on CPython 3.7).
-    for thread in threading.enumerate():
-        if thread.name == IMPORTING:
-            thread.join()
     from tqdm import tqdm
 
     name = url.rpartition("/")[2]

@@ -15,7 +15,8 @@ from cvae.evaluation.summary import Measured
 from cvae.inference import importance
 from cvae.inference.trained import Model
 from cvae.progress import Progress
-from cvae.runs.run import Run, averages, check_finite
+from cvae.runs.checkpoints import averages
+from cvae.runs.run import Run, check_finite
 
 FORMAT = 3  # of the rows in a partial state; another one is begun anew
 UNIT = 10  # images, between looks at the clock
@@ -63,8 +64,8 @@ def evaluate_run(
     task = Task(
         run,
         averages(checkpoint),
-        checkpoint.state["step"],
-        checkpoint.state["zhusuan"],
+        checkpoint.state.step,
+        checkpoint.state.zhusuan,
         dataset,
         mnist.binarize(dataset.test.images),
         particles,

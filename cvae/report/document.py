@@ -22,7 +22,8 @@ from cvae.errors import CvaeError
 from cvae.evaluation import tables
 from cvae.inference import importance
 from cvae.report import figures
-from cvae.runs.run import Run, averages
+from cvae.runs.checkpoints import averages
+from cvae.runs.run import Run
 from cvae.storage import files
 from cvae.storage.checkout import ROOT
 
@@ -112,7 +113,7 @@ def results(
         "per_class": figures.PER_CLASS,
         "versions": {
             "python": platform.python_version(),
-            "tensorflow": " and ".join(dict.fromkeys(checkpoint.state["tensorflow"])),
+            "tensorflow": " and ".join(dict.fromkeys(checkpoint.state.tensorflow)),
             "numpy": np.__version__,
             "zhusuan": tables.implementations(evaluation),
             "cvae": cvae.__version__,

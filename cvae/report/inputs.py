@@ -5,7 +5,8 @@ import numpy as np
 from cvae.data import mnist
 from cvae.data.mnist import Dataset, check_fits
 from cvae.errors import CvaeError
-from cvae.runs.run import Run, averages, check_finite
+from cvae.runs.checkpoints import averages
+from cvae.runs.run import Run, check_finite
 
 
 def _once(make):
@@ -66,7 +67,7 @@ class Inputs:
         here = {
             "dataset": self.dataset.name,
             "n_images": len(self.labels),
-            "step": self.checkpoint.state["step"],
+            "step": self.checkpoint.state.step,
         }
         for name, value in here.items():
             if found[name] != value:

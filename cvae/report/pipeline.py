@@ -17,7 +17,7 @@ from cvae.inference import generate
 from cvae.report import document
 from cvae.runs.run import RUNS, Run
 from cvae.storage.checkout import ROOT
-from cvae.training import loop
+from cvae.training import console
 
 # Seconds that a stage takes at most on two cores, for the time left; training's share
 # is its budget, and the evaluation takes some more for each particle.
@@ -52,7 +52,7 @@ def make_report(
     run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
 
     stages.begin("training")
-    status = loop.train_and_tell(run, dataset)
+    status = console.train_with_console(run, dataset)
     if status:
         print("the report goes on from there, too: make report")
         return status
@@ -116,7 +116,7 @@ def _is_evaluated(run, dataset, particles):
     except CvaeError:  # missing or damaged: made anew
         return False
     return (
-        found["step"] == run.load_checkpoint(best=True).state["step"]
+        found["step"] == run.load_checkpoint(best=True).state.step
         and found["dataset"] == dataset.name
         and found["n_images"] == len(dataset.test.images)
         and found["log_likelihood"]["particles"] >= particles

@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -22,7 +21,6 @@ from conftest import ROOT
 from tiny_mirrors import LIMITS, PACKED, TINY, assert_all_there, one_line
 
 from cvae.data import mnist
-from cvae.data.download import IMPORTING
 from cvae.errors import CvaeError
 
 IMPATIENT = LIMITS._replace(silence=1, grace=2, min_rate=1e6)
@@ -133,21 +131,6 @@ def test_real_mirrors_are_the_buckets_and_the_original_site_last():
         "yann.lecun.com",
     ]
     assert all(mirror.endswith("/") for mirror in mnist.MIRRORS)
-
-
-def test_nothing_is_fetched_before_the_script_has_imported(server, tmp_path):
-    """CPython 3.7 could lock up, two threads each waiting for the other's imports."""
-    asked = []
-
-    def slow_import():
-        time.sleep(0.5)
-        asked.extend(server.log)
-
-    thread = threading.Thread(target=slow_import, name=IMPORTING)
-    thread.start()
-    mnist.download(tmp_path, [server.mirror("good")], TINY, LIMITS)
-    assert not thread.is_alive() and asked == []
-    assert_all_there(tmp_path)
 
 
 def test_failure_at_the_third_file_leaves_none(server, tmp_path):

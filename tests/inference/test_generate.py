@@ -10,7 +10,8 @@ from cvae.errors import CvaeError
 from cvae.inference import generate
 from cvae.inference.generate import Style
 from cvae.inference.trained import Model
-from cvae.runs.run import AVERAGE, Checkpoint, Run
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
+from cvae.runs.run import Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
 
@@ -30,7 +31,7 @@ def model(weights):
 def run(weights, tmp_path):
     run = Run.create(tmp_path / "run", CONFIG)
     arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": 1, "plan": [0, 0.0, 1]}))
+    run.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1])))
     return run
 
 

@@ -13,7 +13,8 @@ from cvae.data.mnist import Dataset, Split
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
 from cvae.report import document, figures
-from cvae.runs.run import Checkpoint, Run
+from cvae.runs.checkpoints import Checkpoint, State
+from cvae.runs.run import Run
 from cvae.storage import files
 
 CONFIG = Config(hidden=(6,), z_dim=2, batch_size=10, epochs=1.0)
@@ -38,7 +39,7 @@ def evaluated(tmp_path_factory, dataset):
     run = Run.create(tmp_path_factory.mktemp("runs") / "small", CONFIG)
     with Trainer(CONFIG, dataset.train) as trainer:
         state = trainer.state()
-    run.save_checkpoint(Checkpoint(state, {"step": 5, "plan": [0, 0.0, 5]}))
+    run.save_checkpoint(Checkpoint(state, State(5, [0, 0.0, 5])))
     row = {"step": 5, "epoch": 1.0, "seconds": 1.5, "learning_rate": 1e-9}
     row.update(images_per_second=33.3, train_bound=-540.25, test_bound=-541.75)
     run.append_metrics(row)

@@ -172,7 +172,7 @@ def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch):
     with pytest.raises(loop.Interrupted) as stop:
         loop.train(made, tiny.dataset(mnist))
     assert stop.value.status == 130
-    assert made.load_checkpoint().state["step"] == last
+    assert made.load_checkpoint().state.step == last
 
 
 def test_a_closed_terminal_stops_a_training_as_sigterm_does(mnist, runs, monkeypatch):
