@@ -25,7 +25,7 @@ from peers import layers
 from cvae import cli
 from cvae.backend import threads
 from cvae.config import Config
-from cvae.data.mnist import Split
+from cvae.data.dataset import Split
 from cvae.inference import trained
 from cvae.inference.trained import Model
 from cvae.storage import files

@@ -24,7 +24,7 @@ from cvae.backend import compat
 from cvae.cli import options
 from cvae.config import Config, preset
 from cvae.data import mnist
-from cvae.data.mnist import Split
+from cvae.data.dataset import Split
 from cvae.evaluation import evaluate
 from cvae.report import pipeline
 from cvae.runs.run import RUNS

@@ -19,7 +19,7 @@ from peers import layers, step_flop
 
 from cvae.config import Config
 from cvae.data import mnist
-from cvae.data.mnist import Split
+from cvae.data.dataset import Split
 from cvae.training import schedule
 
 CALL_SECONDS = 0.3  # that a call lasts at most, if it is more than a step

@@ -36,6 +36,7 @@ from peers import BLOCK, bound_chart, driver, recipe
 from cvae import cli, config
 from cvae.cli import options
 from cvae.data import mnist
+from cvae.data.binarize import binarize
 from cvae.errors import shown
 from cvae.inference.trained import Model
 from cvae.storage import files
@@ -149,7 +150,7 @@ def _stretches(worker, end, limit):
 @contextlib.contextmanager
 def _evaluation(worker, settings, test):
     """Yield a function that returns the bound on the test images, in nats."""
-    bits = mnist.binarize(test.images)
+    bits = binarize(test.images)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "weights.npz")
 

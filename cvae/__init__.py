@@ -4,10 +4,10 @@ import os
 
 __version__ = "1.0.0"
 
-# Else all of TensorFlow's sessions share the threads that the first one asked for, and
-# rounding in the second hangs on which came first.
+# Otherwise all of TensorFlow's sessions share the threads of the first one, and
+# rounding depends on which session was created first.
 os.environ.setdefault("TF_OVERRIDE_GLOBAL_THREADPOOL", "1")
 
-# Today's TensorFlow takes oneDNN's kernels by itself on processors with AVX-512 alone;
+# Today's TensorFlow uses oneDNN's kernels by default only on processors with AVX-512;
 # with AVX2, too, convolutions train 1.6 times as fast with them.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -4,8 +4,8 @@
     z       ~ N(0, I_d)                                                (1)
     x | y,z ~ Bernoulli(NN_θ(y, z))                      x in {0, 1}^784
 
-the variational posterior q_φ(z | x, y) = N(z | μ_φ(x, y), diag σ²_φ(x, y)), and what
-maximizes both, the lower bound
+the variational posterior q_φ(z | x, y) = N(z | μ_φ(x, y), diag σ²_φ(x, y)), and the
+lower bound that training maximizes in θ and φ
 
     log p(x, y) ≥ E_q[log p(x | y, z) + log p(z) - log q(z | x, y)] + log π_y.   (2)
 """
@@ -20,14 +20,14 @@ from cvae.config import Config
 
 
 class Networks(NamedTuple):
-    """NN_θ and the encoder as functions; all that is built on them shares θ and φ."""
+    """NN_θ and the encoder as functions; the nets that call them share θ and φ."""
 
     decoder: Callable  # y [n, K], z [..., n, d] to the logits of x [..., n, x_dim]
     encoder: Callable  # x [n, x_dim], y [n, K] to mean and logstd of z, [n, d] each
 
 
 def build_networks(config: Config) -> Networks:
-    """Make one θ and one φ in the default graph, however often they are called."""
+    """Return networks with one θ and one φ, however often the caller calls them."""
 
     @zs.reuse_variables(scope="gen")
     def decoder(y, z):
@@ -42,7 +42,7 @@ def build_networks(config: Config) -> Networks:
 
 @zs.meta_bayesian_net()
 def build_generator(nets: Networks, n: tf.Tensor, config: Config, n_particles=1):
-    """p(x, y, z) for `n` images; x and z have `n_particles` on axis 0."""
+    """Build p(x, y, z) for `n` images; x and z have `n_particles` on axis 0."""
     bn = zs.BayesianNet()
     uniform = tf.zeros([n, config.n_classes])
     y = bn.onehot_categorical("y", uniform, dtype=tf.float32)  # [n, K]
@@ -56,7 +56,7 @@ def build_generator(nets: Networks, n: tf.Tensor, config: Config, n_particles=1)
 
 @zs.meta_bayesian_net()
 def build_variational(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
-    """q(z | x, y) for x `[n, x_dim]` and one-hot y `[n, K]`; z is `[particles, n, d]`.
+    """Build q(z | x, y); x is `[n, x_dim]`, y one-hot `[n, K]`, z `[particles, n, d]`.
 
     Samples are keyed by `draw_key` (int64 `[2]`, see `cvae.backend.stateless.key`).
     """
@@ -74,10 +74,9 @@ def build_variational(nets: Networks, x, y, draw_key, config: Config, n_particle
 
 
 def lower_bound(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
-    """The bound (2) on log p(x, y) of each image, `[n]`, as ZhuSuan's objective.
+    """Return the bound (2) on log p(x, y) of each image, `[n]`, as ZhuSuan's objective.
 
-    Arguments are those of `build_variational`; the mean over q is that over its
-    particles.
+    Arguments are those of `build_variational`. Its particles estimate the mean over q.
     """
     generator = build_generator(nets, y.shape[0], config, n_particles)
     variational = build_variational(nets, x, y, draw_key, config, n_particles).observe()

@@ -32,6 +32,8 @@ from cvae import cli, zs
 from cvae.backend import compat
 from cvae.cli import options
 from cvae.data import mnist
+from cvae.data.binarize import binarize
+from cvae.data.dataset import Split
 
 K, D, PIXELS = 10, 40, 784
 HIDDEN = 500  # units of each hidden layer
@@ -42,7 +44,7 @@ SEED = 1
 
 @zs.meta_bayesian_net(scope="gen", reuse_variables=True)
 def build_generator(n):
-    """p(x, y, z) of equation (1) for `n` images; θ is in the scope gen."""
+    """Build p(x, y, z) of equation (1) for `n` images; θ is in the scope gen."""
     bn = zs.BayesianNet()
     y = bn.onehot_categorical("y", tf.zeros([n, K]), dtype=tf.float32)  # [n, K]
     z = bn.normal("z", tf.zeros([n, D]), std=1.0, group_ndims=1)  # [n, D]
@@ -56,7 +58,7 @@ def build_generator(n):
 
 @zs.meta_bayesian_net(scope="q_net", reuse_variables=True)
 def build_variational(x, y):
-    """q(z | x, y) for bits x `[n, PIXELS]` and one-hot y `[n, K]`; φ is in q_net."""
+    """Build q(z | x, y); x is bits `[n, PIXELS]`, y one-hot `[n, K]`; φ is in q_net."""
     bn = zs.BayesianNet()
     h = tf.nn.relu(dense(tf.concat([x, y], 1), HIDDEN, "hidden_1"))
     h = tf.nn.relu(dense(h, HIDDEN, "hidden_2"))
@@ -66,7 +68,7 @@ def build_variational(x, y):
 
 
 def dense(h, units, name):
-    """Affine layer, `[n, n_in]` to `[n, units]`; its kernel starts as Glorot's."""
+    """Apply an affine layer, `[n, n_in]` to `[n, units]`, with Glorot's kernel."""
     zeros = tf.zeros_initializer()
     with tf.variable_scope(name, use_resource=True):
         kernel = tf.get_variable("kernel", [h.shape.as_list()[1], units])
@@ -75,7 +77,7 @@ def dense(h, units, name):
 
 
 def lower_bound(generator, x, y):
-    """The bound (2) on log p(x, y) of each image, `[n]`, as ZhuSuan's objective."""
+    """Return the bound (2) on log p(x, y) of each image, `[n]`: ZhuSuan's objective."""
     variational = build_variational(x, y).observe()
     return zs.variational.elbo(generator, {"x": x, "y": y}, variational=variational)
 
@@ -90,7 +92,7 @@ def train(training, test, epochs):
         random = np.random.RandomState(SEED)
         images = tf.placeholder(tf.uint8, [None, PIXELS])  # intensities, 0 to 255
         labels = tf.placeholder(tf.uint8, [None])
-        # Bits are drawn anew at every visit; 0 and 255 always give the same bit.
+        # Every visit of an image draws other bits; 0 and 255 always give the same bit.
         uniform = tf.random_uniform(tf.shape(images))
         x = tf.cast(255.0 * uniform < tf.cast(images, tf.float32), tf.float32)
         y = tf.one_hot(labels, K)
@@ -127,8 +129,8 @@ def main():
     arguments = parser.parse_args()
     Path(arguments.output).parent.mkdir(parents=True, exist_ok=True)
     dataset = mnist.load()
-    bits = mnist.binarize(dataset.test.images)  # those of all evaluations of cvae
-    test = mnist.Split(255 * bits, dataset.test.labels)
+    bits = binarize(dataset.test.images)  # those of all evaluations of cvae
+    test = Split(255 * bits, dataset.test.labels)
     samples = train(dataset.train, test, arguments.epochs)
     grid = samples.reshape(K, 10, 28, 28).swapaxes(1, 2).reshape(K * 28, 10 * 28)
     imsave(arguments.output, grid, vmin=0, vmax=1, cmap="gray_r", format="png")

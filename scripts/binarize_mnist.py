@@ -14,6 +14,7 @@ import numpy as np
 
 from cvae.cli import Parser, options, run_main
 from cvae.data import mnist
+from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.storage.npz import write_arrays
 
 
@@ -29,7 +30,7 @@ def main():
     parser.add_argument(
         "--seed",
         type=options.whole(0, 2**32 - 1),
-        default=mnist.TEST_BITS_SEED,
+        default=TEST_BITS_SEED,
         metavar="N",
         help="of the draws, 0 to 4294967295; evaluations use the default",
     )
@@ -37,7 +38,7 @@ def main():
     args = parser.parse_args()
 
     test = mnist.load("mnist", args.mnist_dir).test
-    bits = mnist.binarize(test.images, args.seed)
+    bits = binarize(test.images, args.seed)
     arrays = {"images": bits, "labels": test.labels, "seed": np.int64(args.seed)}
     write_arrays(args.output, arrays)
     print(f"{args.output}: {len(bits):,} images, seed {args.seed}")

@@ -16,12 +16,12 @@ def main():
     """Parse the command line, generate, and name the files written."""
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
-    from cvae.inference import generate  # TensorFlow, once everything else is right
+    from cvae.report import samples  # TensorFlow, once everything else is right
 
-    options = generate.SampleOptions(
+    options = samples.SampleOptions(
         arguments.binary, arguments.same_style, arguments.seed
     )
-    for path in generate.write_samples(
+    for path in samples.write_samples(
         run, arguments.output, arguments.classes, arguments.per_class, options
     ):
         print(path)

@@ -73,7 +73,7 @@ def mnist_dir():
 
 @pytest.fixture(scope="session")
 def mnist(mnist_dir):
-    """The real data set, a `cvae.data.mnist.Dataset`."""
+    """The real data set, a `cvae.data.dataset.Dataset`."""
     import tiny
 
     return tiny.whole(str(mnist_dir))

@@ -1,1 +1,1 @@
-"""TensorFlow as the package uses it: what differs between versions, threads, draws."""
+"""TensorFlow as the package uses it: both versions, threads, random numbers."""

@@ -1,7 +1,7 @@
-"""What differs between the two stacks: TensorFlow 1.15, the reference, and today's.
+"""Graphs and sessions that act the same on both stacks: TensorFlow 1.15 and today's.
 
-The package builds graphs through `tensorflow.compat.v1`, which both have. Where they
-would act differently, the difference is here and nowhere else.
+The package builds graphs through `tensorflow.compat.v1`, which both have. 1.15 is the
+reference.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ VERSION = tf.__version__
 def new_graph() -> Iterator[tf.Graph]:
     """Make an empty graph the default one while it is built, with loops as in 1.15.
 
-    Today's loops are functions: what Adam keeps would be named after them, so that a
-    checkpoint of one stack were none of the other. They are also some 5 % slower here.
+    Today's loops are functions. Adam's variables would be named after them, and one
+    stack could not read a checkpoint of the other. They are also some 5 % slower here.
     """
-    _hear_out()
+    _absorb_first_note()
     functional = tf.control_flow_v2_enabled()
     tf.disable_control_flow_v2()
     try:
@@ -59,30 +59,35 @@ def load(
     """Give each of `variables`, by name, the array of that name.
 
     Raises:
-        CvaeError: the arrays are those of another architecture.
+        CvaeError: the arrays are those of another architecture, or of another type.
     """
     for name, variable in variables.items():
         shape = variable.shape.as_list()
-        found = list(arrays[name].shape) if name in arrays else "missing"
+        found = list(np.shape(arrays[name])) if name in arrays else "missing"
         if found != shape:
             raise CvaeError(
-                f"{name} is {found} in the checkpoint, {shape} in this model: it is "
-                "of another "
-                "architecture; choose its own run"
+                f"{name} is {found} in the checkpoint, {shape} in this model: the "
+                "checkpoint is of another architecture; choose the model's own run"
             )
-    # In one call, by what `variable.load` feeds: each call costs some milliseconds, and
-    # outside of its graph today's TensorFlow does not know the variable.
+        kind = np.asarray(arrays[name]).dtype
+        if kind.kind != np.dtype(variable.dtype.as_numpy_dtype).kind:
+            raise CvaeError(
+                f"{name} is of type {kind} in the checkpoint, and the model's is "
+                f"{variable.dtype.name}: choose another checkpoint"
+            )
+    # One call, of what `variable.load` feeds: each call costs some milliseconds, and
+    # outside of the variable's graph today's TensorFlow cannot load it.
     initializers = {name: v.initializer for name, v in variables.items()}
     feed = {op.inputs[1]: arrays[name] for name, op in initializers.items()}
     session.run(list(initializers.values()), feed)
 
 
 @functools.lru_cache(maxsize=None)
-def _hear_out():
-    """Let today's TensorFlow talk where nobody hears it.
+def _absorb_first_note():
+    """Open today's first session of this process with stderr closed.
 
-    The first session of a process writes a note on compilers to stderr, whatever the
-    log level, and errors are to be one line.
+    It writes a note on compilers to stderr, whatever the log level, and an error has
+    to be one line.
     """
     if VERSION.startswith("1."):
         return

@@ -17,8 +17,8 @@ PURPOSES = ("weights", "binarization", "posterior", "evaluation")
 # holds `len(PURPOSES)` times the number in 64 bits, so every number is below 2**61.
 EVALUATION_NUMBERS = {
     "bound": (range(2**39),),
-    # The second range is for what the first has no room for: with 327 classes or more,
-    # simulated images.
+    # The second range begins where the first ends: at the simulated images of a model
+    # with 327 classes or more.
     "importance": (range(2**39, 2**40), range(2**60, 2**61)),
     "annealing": (range(2**40, 2**60),),
 }

@@ -1,4 +1,4 @@
-"""Work on many items from as many threads as cores, where the work leaves Python."""
+"""Work on many items in as many threads as cores; the work releases Python's lock."""
 
 import collections
 import os
@@ -8,7 +8,7 @@ from typing import Any, Callable, Generator, Iterable
 
 
 class Stopped(Exception):
-    """The work is not wanted any more."""
+    """The caller needs no more results."""
 
 
 def cores() -> int:
@@ -23,8 +23,8 @@ def each(
 ) -> Generator:
     """Yield `work(item, go_on)` of each item, in their order.
 
-    Only as many items are begun as there are threads, and a few more. `go_on()` raises
-    `Stopped` once the iterator is closed, by an interrupt say: long work calls it now
+    Only a few more items are begun than there are threads. `go_on()` raises `Stopped`
+    after the iterator is closed, for instance by an interrupt: long work calls it now
     and then.
     """
     ended = threading.Event()

@@ -1,1 +1,1 @@
-"""MNIST: found or fetched, verified, parsed, binarized."""
+"""MNIST: found or downloaded, verified, parsed, binarized; checks of arrays."""

@@ -28,15 +28,20 @@ def check_bits(bits: Any, x_dim: int) -> np.ndarray:
     return bits.astype(np.uint8, copy=False)
 
 
-def check_labels(labels: Any, n: int, n_classes: int, name="labels") -> np.ndarray:
-    """Return `labels`, integers from 0 to `n_classes` - 1, as int32 `[n]`."""
+def check_labels(
+    labels: Any, n: Optional[int], n_classes: int, name="labels"
+) -> np.ndarray:
+    """Return `labels`, integers from 0 to `n_classes` - 1, as int32 `[n]`.
+
+    Any n will do where it is None.
+    """
     labels = _array(name, labels)
-    if labels.shape != (n,):
+    if labels.ndim != 1 or n not in (None, len(labels)):
         raise CvaeError(
-            f"{name} have shape {labels.shape}, not {(n,)}: give one class number for "
-            "each image"
+            f"{name} have shape {labels.shape}, not ({n or 'n'},): give one class "
+            "number for each image"
         )
-    if not n:
+    if not labels.size:
         raise CvaeError(f"there are no {name}: give at least one")
     _check_kind(name, labels, "iu", "give class numbers as integers")
     low, high = labels.min(), labels.max()

@@ -1,7 +1,7 @@
-"""Whole files from the first mirror that gives good ones.
+"""Whole files from the first mirror that serves good ones.
 
-pooch does the HTTP and tqdm the progress bar. Here: which mirror is next, how long to
-wait for it, how much to take from it, and that all files arrive or none.
+pooch does the HTTP and the progress bar. This module chooses the mirror, limits how
+long and how much it sends, and writes all files or none.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ class MnistUnavailable(CvaeError):
 
 
 class Limits(NamedTuple):
-    """How patient a download is with one mirror, and how much it takes from it."""
+    """How long a download waits for one mirror, and how much it takes from it."""
 
-    connect: float = 10.0  # seconds until a connection stands
+    connect: float = 10.0  # seconds for the connection
     silence: float = 15.0  # seconds without a byte
-    grace: float = 30.0  # seconds for one file, plus what `min_rate` makes of its bytes
+    grace: float = 30.0  # seconds for one file, plus its bytes / `min_rate`
     min_rate: float = 16384.0  # bytes/s; grace + size / min_rate is the deadline
     max_size: int = 16 << 20  # bytes of one file as sent; MNIST's largest has 9.9e6
-    rounds: int = 2  # times that a mirror with a passing fault is asked
+    rounds: int = 2  # requests to a mirror whose fault may pass
     pause: float = 1.0  # seconds between rounds
 
 
@@ -41,8 +41,11 @@ def download(
 ) -> None:
     """Put the files `names` from `mirrors` (URLs with a final /) into `destination`.
 
-    Nothing is written until all files are there in memory and `fault(name, data)` is
-    "" for each; it says what is wrong with a file otherwise. Then each appears whole.
+    Nothing is written until all files are in memory and verified. Then each appears
+    whole.
+
+    Args:
+        fault: `fault(name, data)` returns what is wrong with a file, or "".
 
     Raises:
         MnistUnavailable: every mirror failed for some file.
@@ -60,7 +63,7 @@ def download(
 
 
 def _from_any(name, fault, mirrors, limits):
-    """(data, mirror) of the first good copy of `name`."""
+    """Return (data, mirror) of the first good copy of `name`."""
     failures = {}
     hopeful = list(mirrors)
     for attempt in range(limits.rounds):
@@ -75,16 +78,17 @@ def _from_any(name, fault, mirrors, limits):
                     raise _Failed(reason)
             except _Failed as failure:
                 failures[mirror] = f"{host}: {failure}"
-                _say(f"{name} from {failures[mirror]}")
+                _log(f"{name} from {failures[mirror]}")
                 if not failure.passing:
                     hopeful.remove(mirror)
             else:
-                _say(f"{name} from {host}: {len(data):,} bytes, verified")
+                _log(f"{name} from {host}: {len(data):,} bytes, verified")
                 return data, mirror
+    reasons = ", ".join(failures.values())
     raise MnistUnavailable(
-        "MNIST is not on disk and cannot be downloaded ({}: {}); put the four files "
-        "into a directory and name it with --mnist-dir or $MNIST_DIR, or use "
-        "--dataset mnist-5k".format(name, ", ".join(failures.values()))
+        f"MNIST is not on disk and cannot be downloaded ({name}: {reasons}); put the "
+        "four files into a directory and name it with --mnist-dir or $MNIST_DIR, or "
+        "use --dataset mnist-5k"
     )
 
 
@@ -97,31 +101,24 @@ class _Failed(Exception):
 
 
 def _get(url, host, limits):
-    """The bytes at `url`, at most `limits.max_size`, before the deadline."""
-    from tqdm import tqdm
+    """Return the bytes at `url`, at most `limits.max_size`, before the deadline."""
+    from pooch import HTTPDownloader  # imported here, as most runs download nothing
 
-    name = url.rpartition("/")[2]
-    bar = None
-    if sys.stderr.isatty():
-        bar = tqdm(
-            desc=name,
-            total=limits.max_size,  # until pooch knows the length
-            unit="B",
-            unit_scale=True,
-            dynamic_ncols=True,
-            leave=False,
-        )
-    else:
-        _say(f"downloading {name} from {host}")
+    _log(f"downloading {url.rpartition('/')[2]} from {host}")
     sink = _Sink(limits.max_size)
-    worker = threading.Thread(
-        target=sink.fill, args=(url, limits, bar or False), daemon=True
+    get = HTTPDownloader(
+        progressbar=sys.stderr.isatty(),
+        chunk_size=1 << 14,
+        timeout=(limits.connect, limits.silence),
+        headers={"Accept-Encoding": "identity"},
+        hooks={"response": _as_sent},
     )
+    worker = threading.Thread(target=sink.fill, args=(get, url), daemon=True)
     start = time.monotonic()
     worker.start()
     try:
-        # A socket time-out starts anew with every byte and does not bound the look-up
-        # of the name: only another thread can keep a deadline.
+        # A socket's time-out begins again with every byte, and does not limit the
+        # look-up of the host's name: only another thread can keep a deadline.
         while worker.is_alive():
             worker.join(0.1)
             seconds = time.monotonic() - start
@@ -129,8 +126,6 @@ def _get(url, host, limits):
                 raise _Failed(f"too slow ({len(sink.data):,} B in {seconds:.0f} s)")
     finally:
         sink.open = False
-        if bar is not None:
-            bar.close()
     if sink.error is not None:
         passing = _may_pass(sink.error, time.monotonic() - start)
         raise _Failed(_reason(sink.error), passing)
@@ -146,17 +141,8 @@ class _Sink:
         self.open = True
         self.error = None
 
-    def fill(self, url, limits, progress):
-        """Download `url` into `data`; leave what went wrong in `error`."""
-        from pooch import HTTPDownloader
-
-        get = HTTPDownloader(
-            progressbar=progress,
-            chunk_size=1 << 14,
-            timeout=(limits.connect, limits.silence),
-            headers={"Accept-Encoding": "identity"},
-            hooks={"response": _as_sent},
-        )
+    def fill(self, get, url):
+        """Download `url` into `data`; keep an exception in `error`."""
         try:
             get(url, self, None)
         except Exception as error:
@@ -174,7 +160,7 @@ class _Sink:
 
 
 def _as_sent(response, **_):
-    """Hook: keep requests from unpacking a body (a bomb) or reading a redirect's."""
+    """Keep requests from unpacking a body (a bomb) and from reading a redirect's."""
     response.raw.headers.pop("Content-Encoding", None)
     response.raw.enforce_content_length = True  # urllib3 1 does not by itself
     if response.is_redirect:
@@ -182,7 +168,7 @@ def _as_sent(response, **_):
 
 
 def _may_pass(error, seconds):
-    """Whether to ask again: a busy server or a broken line, but no long wait twice."""
+    """Return whether to ask again: after a busy server or a broken line, if quick."""
     from requests import exceptions
 
     if isinstance(error, exceptions.HTTPError):
@@ -193,7 +179,7 @@ def _may_pass(error, seconds):
 
 
 def _reason(error):
-    """A few printable words for what went wrong at the bottom."""
+    """Return the first cause of `error` in a few printable words."""
     from requests import exceptions
 
     if isinstance(error, exceptions.HTTPError):
@@ -208,5 +194,5 @@ def _reason(error):
     return " ".join(text.split())[:100]
 
 
-def _say(line):
+def _log(line):
     print(line, file=sys.stderr, flush=True)

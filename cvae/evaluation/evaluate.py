@@ -7,8 +7,9 @@ from typing import Any, Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from cvae import zs
-from cvae.data import mnist
-from cvae.data.mnist import Dataset, check_fits
+from cvae.data.binarize import TEST_BITS_SEED, binarize
+from cvae.data.checks import check_dataset
+from cvae.data.dataset import Dataset
 from cvae.evaluation import ais, summary
 from cvae.evaluation.partial import Partial
 from cvae.evaluation.summary import Measured
@@ -59,7 +60,7 @@ def evaluate_run(
         CvaeError: the run has no checkpoint, `dataset` has other classes or pixels,
             or the file of an interrupted evaluation is damaged.
     """
-    check_fits(dataset, run.config.n_classes, run.config.x_dim)
+    check_dataset(dataset, run.config.n_classes, run.config.x_dim)
     checkpoint = run.load_checkpoint(best=True)
     task = Task(
         run,
@@ -67,7 +68,7 @@ def evaluate_run(
         checkpoint.state.step,
         checkpoint.state.zhusuan,
         dataset,
-        mnist.binarize(dataset.test.images),
+        binarize(dataset.test.images),
         particles,
         min(ais, len(dataset.test.images)),
     )
@@ -92,7 +93,7 @@ def evaluate(
         if task.ais:
             results["ais"] = _second_opinion(model, task, partial, measured)
         results["train_bound"] = _train_bound(model, task.dataset, len(task.bits))
-    results["bits_seed"] = mnist.TEST_BITS_SEED
+    results["bits_seed"] = TEST_BITS_SEED
     results["dataset"], results["note"] = task.dataset.name, task.dataset.note
     results["step"] = task.step
     results["zhusuan"] = {
@@ -226,5 +227,5 @@ def _partial(task):
 
 def _train_bound(model, dataset, n):
     images, labels = dataset.train.images[:n], dataset.train.labels[:n]
-    total = model.bound(mnist.binarize(images), labels).total
+    total = model.bound(binarize(images), labels).total
     return dict(summary.mean_and_stderr(total), n_images=len(images))

@@ -1,8 +1,8 @@
 """Importance sampling in running sums: log p(x | y) of one image, in float64 NumPy.
 
-log p(x | y) is estimated by the log mean of weights w = p(x, z | y) / q(z | x, y), z
-drawn from q(z | x, y): in expectation a lower bound, which more particles tighten
-(Burda et al. 2016, eq. 8 and theorem 1).
+The log mean of the weights w = p(x, z | y) / q(z | x, y), z from q(z | x, y), estimates
+log p(x | y). In expectation it is a lower bound, which more particles tighten (Burda et
+al. 2016, eq. 8 and theorem 1).
 """
 
 import itertools
@@ -10,11 +10,11 @@ from typing import Callable, Iterator, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-LEVELS = (10, 100, 1000, 5000)  # particles at which an estimate is looked at
+LEVELS = (10, 100, 1000, 5000)  # particles at which an estimate is reported
 CHUNK = 1000  # particles at once; divides every level above it
-MARGIN = 20.0  # nats behind the best class from which a class gets no more particles
+MARGIN = 20.0  # nats behind the best class at which a class gets no more particles
 CLOSE = 4.0  # nats behind the best class within which a class makes a close call
-DECISIVE = 1000  # particles at which no close call is looked at again
+DECISIVE = 1000  # particles from which no close call is estimated again
 
 
 def log_mean_exp(log_weights: np.ndarray, axis: int) -> np.ndarray:
@@ -37,7 +37,7 @@ class LogSums:
         self._squares = np.zeros(n_classes)  # Σ w² / exp(2 top)
 
     def add(self, log_weights: np.ndarray, classes: Sequence[int]) -> None:
-        """Take in `log_weights` `[particles, len(classes)]` of those `classes`."""
+        """Add `log_weights` `[particles, len(classes)]` of those `classes`."""
         log_weights = np.asarray(log_weights, np.float64)
         old = self._top[classes]
         top = np.maximum(old, log_weights.max(0))
@@ -60,7 +60,7 @@ class LogSums:
 
 
 class Proposals(NamedTuple):
-    """One image's q(z | x, y), as the model sees it.
+    """The importance weights of one image, as functions.
 
     first(n, classes): the log weights `[n, len(classes)]` of particles 0 … n - 1.
     more(c, chunk, n): those of class `c`, `[n]`, from the start of a later chunk on.
@@ -75,8 +75,8 @@ class Estimate(NamedTuple):
 
     log_likelihoods: np.ndarray  # [levels, classes]
     ess: np.ndarray  # [classes], effective sample size at the last level
-    decisive: np.ndarray  # [classes], by which Bayes' rule decides
-    particles: np.ndarray  # [classes], how many those have
+    decisive: np.ndarray  # [classes], estimates for Bayes' rule
+    particles: np.ndarray  # [classes], particles of each of those
 
 
 def levels(particles: int) -> Tuple[int, ...]:
@@ -85,15 +85,15 @@ def levels(particles: int) -> Tuple[int, ...]:
 
 
 def decisive_particles(particles: int) -> int:
-    """Return how many decide a close call among estimates of `particles`."""
+    """Return how many particles decide a close call among estimates of `particles`."""
     return max(particles, min(10 * particles, DECISIVE))
 
 
 def chunks(start: int, stop: int) -> Iterator[Tuple[int, int]]:
     """Yield (number, size) of the chunks that particles `start` … `stop` - 1 come in.
 
-    A chunk begins at particle 0, 10, 100 and each multiple of 1,000, whatever `stop`:
-    chunk and place in it are those of a particle for good.
+    A chunk begins at particle 0, 10, 100 and each multiple of 1,000. So a particle's
+    chunk, and its place there, do not depend on `stop`.
     """
     fine = [0] + [level for level in LEVELS if level < CHUNK]
     begins = itertools.chain(fine, itertools.count(CHUNK, CHUNK))
@@ -110,18 +110,18 @@ def estimate(
 ) -> Estimate:
     """Estimate log p(x | y) of one image for each y of `classes`, `own` among them.
 
-    Particles go where they count. `own`, the image's class, gets all; any other class
-    stops at the level at which it trails the best by more than `MARGIN` nats, and
-    keeps the estimate it has. In log p(x) = log Σ_y π_y p(x | y) such a class has a
-    share below exp(-MARGIN) = 2e-9 by that estimate, which is low, but seldom by so
-    much: at 1,000 particles on 150 random images of a run of 800-800, and the 50
-    hardest, log p(x) came out too low by 6e-5 nats at most and 5e-7 on average, and no
-    class became another's (with a margin of 15: 1e-3 and 8e-6 nats).
+    `own`, the image's class, gets all `particles`. Any other class stops at the level
+    at which it is more than `MARGIN` nats behind the best, and keeps its estimate. By
+    that estimate its share of log p(x) = log Σ_y π_y p(x | y) is below exp(-MARGIN) =
+    2e-9. The estimate is low, but seldom by so much: at 1,000 particles, on 150 random
+    images and the 50 hardest of a run of 800-800, log p(x) was too low by at most 6e-5
+    nats and by 5e-7 on average, and no most likely class changed (with a margin of 15:
+    1e-3 and 8e-6 nats).
 
     Where other classes come within `CLOSE` nats of the best, few particles leave the
-    image's class to chance. Those classes are estimated once more, from ten times the
-    particles, but from `DECISIVE` at most, and Bayes' rule decides by that. With 100
-    particles of a run of `best`, 175 of the 10,000 test images were such close calls;
+    image's class to chance. Such near-ties are estimated again with ten times the
+    particles, or with `DECISIVE` if that is fewer, and Bayes' rule uses the result.
+    With 100 particles of a run of `best`, 175 of the 10,000 test images were near-ties;
     of the 396 that 4 to 8 nats decided, 1,000 particles changed none.
     """
     found, sums = _climb(proposals, classes, own, particles)
@@ -135,7 +135,7 @@ def estimate(
 
 
 def _climb(proposals, classes, own, particles):
-    """log p(x | y) of the classes at each level, and the sums at the last."""
+    """Return log p(x | y) of the classes at each level, and the sums at the last."""
     marks = levels(particles)
     sums = LogSums(len(classes))
     active = np.arange(len(classes))

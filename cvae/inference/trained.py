@@ -8,23 +8,24 @@ import tensorflow.compat.v1 as tf
 from cvae import zs
 from cvae.backend import compat, stateless, threads
 from cvae.config import Config
+from cvae.data import checks
+from cvae.errors import CvaeError
 from cvae.inference import importance
+from cvae.inference.blocks import filled_up, slices
 from cvae.inference.importance import Proposals
 from cvae.model import build_generator, build_networks, build_variational
 
 BLOCK = 500  # images a call; fixed, because a block keys its draws of z
 ROWS = 2000  # of z that `decode` takes at once
+MAX_PARTICLES = 10**6  # of an image and class
 
 # Blocks of work run side by side instead, and rounding does not depend on the machine's
-# cores. Takes effect for this session alone as `cvae/__init__.py` has it.
+# cores. It takes effect for this session only, because of `cvae/__init__.py`.
 _ONE_THREAD_AN_OP = tf.ConfigProto(intra_op_parallelism_threads=1)
 
-# Numbers of draws ("evaluation" in `stateless.key`): bounds take block * BOUND_STEP,
-# the importance weights' lie between IMPORTANCE_STEPS and 2**40, where those of
-# annealed importance sampling begin.
-BOUND_STEP = 10**6
-IMPORTANCE_STEPS = 2**39
-CHUNKS = 2**10  # numbers kept for the chunks of an image's class: 10**6 particles
+# Sizes for `stateless.number`.
+_DRAWS = 10**6  # of a block of images
+_CHUNKS = 2**10  # of an image's class, for `MAX_PARTICLES`
 
 
 class Bound(NamedTuple):
@@ -41,8 +42,14 @@ class Model:
 
     Draws of z for the bound are keyed by (`config.seed`, block of images), those for
     importance weights by (`config.seed`, number of the image, class, chunk of
-    particles), so that a result depends on nothing else. Labels are integers 0..K-1.
-    Several threads may use one model.
+    particles), so that a result depends on nothing else. Several threads may use one
+    model.
+
+    Every method takes bits `[n, x_dim]`, 0 or 1, and labels `[n]`, integers from 0 to
+    K - 1, n not 0, and raises `CvaeError` for anything else.
+
+    Raises:
+        CvaeError: the weights are those of another architecture.
     """
 
     def __init__(self, config: Config, weights: Dict[str, np.ndarray]):
@@ -50,8 +57,8 @@ class Model:
         with compat.new_graph() as graph:
             self._build(config)
             self._variables = {v.op.name: v for v in tf.global_variables()}
-            self._session = tf.Session(graph=graph, config=_ONE_THREAD_AN_OP)
-        self.load(weights)
+        with compat.open_session(graph, _ONE_THREAD_AN_OP) as self._session:
+            self.load(weights)
 
     def __enter__(self):
         return self
@@ -69,35 +76,39 @@ class Model:
 
     def decode(self, labels: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Return the means of x, `[n, x_dim]`, for labels `[n]` and z `[n, d]`."""
+        labels = checks.check_labels(labels, None, self.config.n_classes)
+        z = checks.check_z(z, len(labels), self.config.z_dim)
         means = np.empty((len(z), self.config.x_dim), np.float32)
-        for part in _blocks(len(z), ROWS):
+        for part in slices(len(z), ROWS):
             feed = {self._labels: labels[part], self._z: z[part][None]}
             means[part] = self._session.run(self._x_mean, feed)[0]
         return means
 
     def encode(self, bits: np.ndarray, labels: np.ndarray) -> Tuple:
         """Return mean and log standard deviation of q(z | x, y), each `[n, d]`."""
+        bits, labels = self._checked(bits, labels)
         shape = (len(bits), self.config.z_dim)
         mean, logstd = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        for part in _blocks(len(bits), BLOCK):
+        for part in slices(len(bits), BLOCK):
             feed = {self._bits: bits[part], self._labels: labels[part]}
             mean[part], logstd[part] = self._session.run(self._gaussian, feed)
         return mean, logstd
 
     def bound(self, bits: np.ndarray, labels: np.ndarray) -> Bound:
         """Return the bound on log p(x | y) of each image, one sample of z each."""
+        bits, labels = self._checked(bits, labels)
 
         def of_block(block, go_on):
             go_on()
-            part = slice(block * BLOCK, (block + 1) * BLOCK)
-            feed = {
-                self._bits: _filled_up(bits[part]),
-                self._labels: _filled_up(labels[part]),
-                self._draw: block * BOUND_STEP,
+            number, part = block
+            feed = {  # filled up, because rounding depends on the number of rows
+                self._bits: filled_up(bits[part], BLOCK),
+                self._labels: filled_up(labels[part], BLOCK),
+                self._draw: stateless.number("bound", number, (0, _DRAWS)),
             }
             return np.stack(self._session.run(self._bound, feed))
 
-        found = threads.each(of_block, range(-(-len(bits) // BLOCK)))
+        found = threads.each(of_block, enumerate(slices(len(bits), BLOCK)))
         return Bound(*np.concatenate(list(found), 1)[:, : len(bits)])
 
     def log_likelihood(
@@ -108,18 +119,32 @@ class Model:
         Args:
             first: number of the first image, which keys its draws.
         """
+        bits, labels = self._checked(bits, labels)
         own = [(first + i, bits[i], c, [c]) for i, c in enumerate(labels)]
-        found = self.estimates(own, particles)
+        found = self._estimates(own, _checked_particles(particles))
         return np.array([estimate.log_likelihoods[-1, 0] for estimate in found])
 
     def estimates(self, images: Sequence[Tuple], particles: int) -> Generator:
-        """Yield `importance.estimate` of each image, from a thread a core.
+        """Yield `importance.estimate` of each image, from one thread for each core.
 
         Args:
-            images: (number, bits `[x_dim]`, label, the classes to estimate) of each.
-                The number keys the draws.
+            images: (number, bits `[x_dim]`, label, the classes to estimate, the label
+                among them) of each. The number keys the draws.
         """
+        images = list(images)
+        if images:
+            self._checked([image[1] for image in images], [i[2] for i in images])
+        for classes in {tuple(classes) for _, _, _, classes in images}:
+            checks.check_classes(classes, self.config.n_classes)
+        for number, _, label, classes in images:
+            if label not in classes:
+                raise CvaeError(
+                    f"image {number} has label {label}, which is not among the classes "
+                    "to estimate: add it to them"
+                )
+        return self._estimates(images, _checked_particles(particles))
 
+    def _estimates(self, images, particles):
         def of_image(image, go_on):
             number, bits, label, classes = image
             proposals = self._proposals(number, bits, go_on)
@@ -127,18 +152,26 @@ class Model:
 
         return threads.each(of_image, images)
 
-    def _proposals(self, image: int, bits: np.ndarray, go_on: Callable) -> Proposals:
-        """The weights of one image's particles; `first` encodes it with every class.
+    def _checked(self, bits, labels):
+        bits = checks.check_bits(bits, self.config.x_dim)
+        return bits, checks.check_labels(labels, len(bits), self.config.n_classes)
 
-        The first particles of all classes are drawn and weighed at one go. What the
-        encoder said of each class is kept for its later chunks, and fed.
+    def _proposals(self, image: int, bits: np.ndarray, go_on: Callable) -> Proposals:
+        """Return the proposals of one image; `first` encodes it with every class.
+
+        The first particles of all classes are drawn and weighted in a single session
+        call. The encoder's output for each class is kept, and fed for later chunks.
         """
         n_classes = self.config.n_classes
-        keys = IMPORTANCE_STEPS + image * (n_classes + 1) * CHUNKS
+
+        def draw(c, chunk):  # -1 for all classes
+            places = (c + 1, n_classes + 1), (chunk, _CHUNKS)
+            return stateless.number("importance", image, *places)
+
         every = {
             self._bits: np.broadcast_to(bits, (n_classes, len(bits))),
             self._labels: np.arange(n_classes),
-            self._draw: keys,
+            self._draw: draw(-1, 0),
         }
         encoded = []
 
@@ -155,7 +188,7 @@ class Model:
             go_on()
             feed = dict(zip(self._posterior, [part[c : c + 1] for part in encoded]))
             feed[self._bits], feed[self._labels] = bits[None], [c]
-            feed[self._draw] = keys + (int(c) + 1) * CHUNKS + chunk
+            feed[self._draw] = draw(int(c), chunk)
             feed[self._particles] = n
             return self._session.run(self._log_weights, feed)[:, 0]
 
@@ -177,8 +210,8 @@ class Model:
         variational = build_variational(nets, x, y, draw_key, config, self._particles)
         q = variational.observe()
         self._gaussian = [q["z"].dist.mean, q["z"].dist.logstd]
-        self._posterior = self._gaussian  # all that the encoder says, to be fed again
-        # z is drawn for all rows, so that what is drawn does not hang on the chosen.
+        self._posterior = self._gaussian  # all of the encoder's output, to be fed again
+        # z is drawn for all rows, so that a row's draw does not depend on the choice.
         chosen = [tf.gather(part, self._chosen) for part in (x, y)]
         z = tf.gather(q["z"].tensor, self._chosen, axis=1)
         n = tf.size(self._chosen)
@@ -220,12 +253,5 @@ def _gaussian_kl(mean, logstd):
     return 0.5 * tf.reduce_sum(terms, -1)
 
 
-def _filled_up(block):
-    """`block` with rows of zeros up to `BLOCK`: rounding depends on their number."""
-    filled = np.zeros((BLOCK,) + block.shape[1:], block.dtype)
-    filled[: len(block)] = block
-    return filled
-
-
-def _blocks(n, size):
-    return [slice(start, start + size) for start in range(0, n, size)]
+def _checked_particles(particles):
+    return checks.check_whole("particles", particles, 1, MAX_PARTICLES)

@@ -1,4 +1,4 @@
-"""NN_θ and the encoder: tensor in, tensor out."""
+"""NN_θ and the encoder as functions of tensors."""
 
 from typing import Optional, Tuple
 
@@ -17,14 +17,14 @@ def pixel_bias(config: Config) -> Optional[str]:
 
 
 def decoder(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
-    """NN_θ(y, z): the logits of x, `[..., batch, x_dim]`.
+    """Return NN_θ(y, z), the logits of x, `[..., batch, x_dim]`.
 
     Args:
         y: one-hot, float32 `[batch, K]`.
         z: float32 `[..., batch, d]`, particles first.
     """
     leading = tf.shape(z)[:-1]
-    # Every particle of z sees its image's class.
+    # Every particle of z gets its image's class.
     y = tf.broadcast_to(y, tf.concat([leading, [config.n_classes]], 0))
     rows = (tf.reshape(part, [-1, part.shape[-1]]) for part in (y, z))
     logits = BODIES[config.network].logits(*rows, config)
@@ -34,7 +34,7 @@ def decoder(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
 
 
 def encoder(x: tf.Tensor, y: tf.Tensor, config: Config) -> Tuple[tf.Tensor, tf.Tensor]:
-    """NN_φ(x, y): mean and log standard deviation of z, each `[batch, d]`.
+    """Return NN_φ(x, y), mean and log standard deviation of z, each `[batch, d]`.
 
     Args:
         x: bits, float32 `[batch, x_dim]`.

@@ -14,7 +14,7 @@ PIXEL_BIAS = None  # pixels share the last kernels' biases
 
 
 def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
-    """Read x `[n, side²]` given y `[n, K]`: features `[n, hidden[-1]]`.
+    """Encode x `[n, side²]` given y `[n, K]` as features `[n, hidden[-1]]`.
 
     Each of `config.channels` halves the side.
     """
@@ -30,9 +30,9 @@ def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
 
 
 def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
-    """Write x given y `[n, K]` and z `[n, d]`: its logits `[n, side²]`.
+    """Decode y `[n, K]` and z `[n, d]` to the logits of x, `[n, side²]`.
 
-    The mirror image of `features`.
+    The layers are those of `features` in reverse order.
     """
     h = dense_layers(tf.concat([y, z], -1), y, config.hidden[::-1], config)
     h = dense(h, config.dense_dim, "unfold", config.seed)
@@ -55,7 +55,7 @@ def _blocks(h, y, config):
 
 
 def _residual(h, y, config):
-    """What a block adds: at the start nothing, as its last kernel starts at zero."""
+    """Return what a block adds: zeros at the start, because its last kernel is zero."""
     activation = ACTIVATIONS[config.activation]
     channels = h.shape.as_list()[-1]
     r = conv(activation(h), channels, 3, "conv_1", glorot(config.seed))

@@ -12,7 +12,7 @@ ACTIVATIONS = {"relu": tf.nn.relu, "swish": tf.nn.swish, "tanh": tf.nn.tanh}
 
 
 def dense(h: tf.Tensor, units: int, name: str, seed: int) -> tf.Tensor:
-    """Affine layer: `[n, n_in]` to `[n, units]`.
+    """Apply an affine layer: `[n, n_in]` to `[n, units]`.
 
     Weights start as Glorot & Bengio (2010) uniform draws keyed by `seed` and the
     variable's name, biases at zero.
@@ -25,7 +25,7 @@ def dense(h: tf.Tensor, units: int, name: str, seed: int) -> tf.Tensor:
 def dense_layers(
     h: tf.Tensor, y: tf.Tensor, sizes: Sequence[int], config: Config
 ) -> tf.Tensor:
-    """Layers of `sizes` units with the activation of `config`: `[n, sizes[-1]]`.
+    """Apply layers of `sizes` units with the activation of `config`: `[n, sizes[-1]]`.
 
     With `config.film`, y `[n, K]` scales and shifts the units of each.
     """
@@ -38,7 +38,7 @@ def dense_layers(
 
 
 def film(h: tf.Tensor, y: tf.Tensor, name: str, seed: int) -> tf.Tensor:
-    """Let y `[n, K]` scale and shift the features of h `[n, …, c]`, each as a whole.
+    """Scale and shift each feature of h `[n, …, c]` by y `[n, K]`.
 
     Feature-wise linear modulation (Perez et al. 2018).
     """
@@ -53,9 +53,9 @@ def film(h: tf.Tensor, y: tf.Tensor, name: str, seed: int) -> tf.Tensor:
 def conv(
     h: tf.Tensor, channels: int, size: int, name: str, initializer, stride: int = 1
 ) -> tf.Tensor:
-    """Convolution with squares of `size`: `[n, s, s, c]` to `[n, s', s', channels]`.
+    """Convolve h with squares of `size`: `[n, s, s, c]` to `[n, s', s', channels]`.
 
-    s' is s / `stride`; what lies beyond the border counts as zero.
+    s' is s / `stride`; the image is padded with zeros.
     """
     shape = [size, size, h.shape.as_list()[-1], channels]
     kernel, bias = _weights(name, shape, initializer)

@@ -13,11 +13,11 @@ PIXEL_BIAS = "x_logits/bias"  # the variable that is added to the pixels' logits
 
 
 def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
-    """Read x `[n, x_dim]` given y `[n, K]`: features `[n, hidden[-1]]`."""
+    """Encode x `[n, x_dim]` given y `[n, K]` as features `[n, hidden[-1]]`."""
     return dense_layers(tf.concat([x, y], -1), y, config.hidden, config)
 
 
 def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
-    """Write x given y `[n, K]` and z `[n, d]`: its logits `[n, x_dim]`."""
+    """Decode y `[n, K]` and z `[n, d]` to the logits of x, `[n, x_dim]`."""
     h = dense_layers(tf.concat([y, z], -1), y, config.hidden[::-1], config)
     return dense(h, config.x_dim, "x_logits", config.seed)

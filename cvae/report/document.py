@@ -17,7 +17,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 import cvae
-from cvae.data.mnist import Dataset
+from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError
 from cvae.evaluation import tables
 from cvae.inference import importance

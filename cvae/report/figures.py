@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, NamedTuple, Sequence
 
 import numpy as np
 
-from cvae.data import mnist
-from cvae.data.mnist import Dataset
+from cvae.data.binarize import binarize
+from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError, shown, suggest
 from cvae.evaluation import latent
 from cvae.evaluation.learning import nearest_neighbours
@@ -164,7 +164,7 @@ def _latent_kl(inputs):
 
 def _latent_space(inputs):
     train, labels = inputs.train, inputs.labels
-    train_z = inputs.encoded(mnist.binarize(train.images), train.labels)
+    train_z = inputs.encoded(binarize(train.images), train.labels)
     z = inputs.encoded(inputs.bits, labels)
     points, explained = latent.principal_components(z)
     probe = latent.linear_probe(train_z, train.labels, z, labels)

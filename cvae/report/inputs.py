@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from cvae.data import mnist
-from cvae.data.mnist import Dataset, check_fits
+from cvae.data.binarize import binarize
+from cvae.data.checks import check_dataset
+from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError
 from cvae.runs.checkpoints import averages
 from cvae.runs.run import Run, check_finite
@@ -25,7 +26,7 @@ class Inputs:
     """What the pictures of a run are made of."""
 
     def __init__(self, run: Run, dataset: Dataset):
-        check_fits(dataset, run.config.n_classes, run.config.x_dim)
+        check_dataset(dataset, run.config.n_classes, run.config.x_dim)
         self.run, self.dataset = run, dataset
         self.note, self.seed = dataset.note, run.config.seed
         self.labels = dataset.test.labels
@@ -39,7 +40,7 @@ class Inputs:
     @_once
     def bits(self):
         """The binarized test images."""
-        return mnist.binarize(self.dataset.test.images)
+        return binarize(self.dataset.test.images)
 
     @_once
     def train(self):

@@ -10,11 +10,11 @@ from typing import Optional
 from cvae import progress
 from cvae.config import Config, preset
 from cvae.data import mnist
-from cvae.data.mnist import Dataset, MnistUnavailable
+from cvae.data.dataset import Dataset
+from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate, learning, tables
-from cvae.inference import generate
-from cvae.report import document
+from cvae.report import document, samples
 from cvae.runs.run import RUNS, Run
 from cvae.storage.checkout import ROOT
 from cvae.training import console
@@ -58,7 +58,7 @@ def make_report(
         return status
 
     stages.begin("samples")
-    for path in generate.write_samples(run, None, None, 10, generate.SampleOptions()):
+    for path in samples.write_samples(run, None, None, 10, samples.SampleOptions()):
         print(path)
 
     stages.begin("evaluation")

@@ -1,1 +1,1 @@
-"""Files that appear whole, and are believed only once checked."""
+"""Files that are written whole or not at all, and checked before they are used."""

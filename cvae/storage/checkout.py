@@ -1,4 +1,4 @@
-"""Where the checkout is that this package is part of."""
+"""The directory of the checkout that this package is part of."""
 
 from pathlib import Path
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import functools
 import json
 import os
@@ -12,13 +13,8 @@ from pathlib import Path
 
 from cvae.errors import CvaeError
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there the lock always succeeds
-    fcntl = None
-
-MAX_JSON = 1 << 20  # bytes of a JSON file; ours have some thousand
-# What a file system answers that lacks a feature. Anything else is a fault of the disk.
+MAX_JSON = 1 << 20  # bytes of a JSON file; those of a run have some thousand
+# Errors of a file system that lacks a feature. Any other is a fault of the disk.
 _LACKS = (
     errno.EINVAL,
     errno.ENOSYS,
@@ -34,7 +30,7 @@ _LACKS = (
 def whole_file(path):
     """Yield a scratch path beside `path`; on success fsync it and rename it to `path`.
 
-    Whatever was at `path` stays untouched when the body raises.
+    If the body raises, the file at `path` stays as it was.
 
     Raises:
         CvaeError: the directory or disk refuses (missing, read-only, full).
@@ -66,13 +62,17 @@ def whole_file(path):
 
 
 def _refuse_to_replace_a_device(path):
-    """A directory, /dev/null or a pipe: renaming a file to it would do away with it."""
+    """Refuse a directory, /dev/null or a pipe: a renamed file would replace it."""
     if path.exists() and not path.is_file():
         raise CvaeError(f"cannot write {path}: it is not a regular file")
 
 
 def write_bytes(path, data):
-    """Write `data` (bytes) to `path`, whole or not at all."""
+    """Write `data` (bytes) to `path`, whole or not at all.
+
+    Raises:
+        CvaeError: the disk refuses.
+    """
     with whole_file(path) as scratch:
         scratch.write_bytes(data)
 
@@ -81,7 +81,7 @@ def write_json(path, value):
     """Write `value` as JSON to `path`, whole or not at all.
 
     Raises:
-        ValueError: `value` holds NaN or infinity, which no results file may.
+        ValueError: `value` has NaN or infinity, which JSON does not have.
     """
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
     write_bytes(path, text.encode("utf-8"))
@@ -120,7 +120,8 @@ def parse_json(data, source):
     """Parse the JSON object in `data` (bytes), which come from `source`.
 
     Raises:
-        CvaeError: it is none, or has NaN, infinity or a whole number of over 20 digits.
+        CvaeError: they are not one, or have NaN, infinity or a whole number of over 20
+            digits.
     """
     try:
         text = data.decode("utf-8")
@@ -135,18 +136,18 @@ def parse_json(data, source):
 
 
 def _refuse(literal):
-    raise ValueError(f"{literal} is no number")
+    raise ValueError(f"{literal} is not a number")
 
 
 def _short_int(digits):
-    """`int`, which takes minutes for a million digits, of at most 20."""
+    """Convert at most 20 digits: `int` takes minutes for a million."""
     if len(digits) > 20:
         raise ValueError(f"a number of {len(digits)} digits")
     return int(digits)
 
 
 def check_place(directory):
-    """Raise `CvaeError` unless files can be written into `directory`, once made."""
+    """Raise `CvaeError` unless `directory` can be made and files written into it."""
     place = Path(directory).absolute()
     while not os.path.lexists(str(place)) and place != place.parent:
         place = place.parent
@@ -166,7 +167,7 @@ def _fsync(path):
 
 
 def _sync_directory(path):
-    """Make the names in a directory durable, where its file system can do that."""
+    """Make the names in a directory durable, if its file system can do that."""
     try:
         _fsync(path)
     except OSError as error:
@@ -191,9 +192,9 @@ def _umask():
 
 
 def lock_file(path):
-    """Lock `path` for this process: the open file, or None if another holds it.
+    """Lock `path` for this process; return the open file, or None if it is locked.
 
-    Where the file system has no locks, a warning says so, and the file is not locked.
+    On a file system without locks, print a warning and leave the file unlocked.
     """
     path = Path(path)
     try:
@@ -201,15 +202,14 @@ def lock_file(path):
         handle = path.open("a")
     except OSError as error:
         raise CvaeError(f"cannot write {path}: {error.strerror or error}")
-    if fcntl is not None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.close()
-            return None
-        except OSError as error:
-            warn_once(
-                f"{path.parent} cannot be locked ({error.strerror}): start no second "
-                "program on it"
-            )
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        return None
+    except OSError as error:
+        warn_once(
+            f"{path.parent} cannot be locked ({error.strerror}): do not start a second "
+            "program on it"
+        )
     return handle

@@ -1,7 +1,7 @@
-"""Arrays out of an .npz that nobody vouches for: no size is believed, nothing is run.
+"""Arrays from an .npz file of unknown origin: every size is checked, nothing is run.
 
-Read is what `np.savez` writes of plain arrays: stored zip members, one .npy each, in C
-order. Everything else is refused, before memory of the size it claims is taken.
+The reader accepts what `np.savez` writes of plain arrays: stored zip members, one .npy
+each, in C order. It refuses everything else before it allocates the claimed memory.
 """
 
 import io
@@ -23,7 +23,7 @@ _HEADER = re.compile(
     rb"\{'descr': '(<f2|<f4|<f8|<i4|<i8|<U[1-9]\d{0,7})', 'fortran_order': False, "
     rb"'shape': \((|\d{1,10},|\d{1,10}(?:, \d{1,10}){1,7})\), \} *\n"
 )
-# What zipfile raises at one or the other broken field.
+# What zipfile raises for broken fields.
 _BROKEN = (
     zipfile.BadZipFile,
     struct.error,
@@ -40,7 +40,7 @@ def read_arrays(
 ) -> Dict[str, np.ndarray]:
     """Return the arrays in the .npz file `path`, by name.
 
-    Types are float32, float64, int32, int64 and text; all numbers are finite.
+    Types are float16, float32, float64, int32, int64 and text; all numbers are finite.
 
     Raises:
         CvaeError: the file is missing, over `limit` bytes, or not what `np.savez`
@@ -59,8 +59,12 @@ def read_arrays(
 
 
 def write_arrays(path: Union[str, Path], arrays: Dict[str, np.ndarray]) -> None:
-    """Write `arrays` as the .npz file `path`, whole or not at all."""
-    packed = io.BytesIO()  # on a full disk, zipfile would add a traceback of its own
+    """Write `arrays` as the .npz file `path`, whole or not at all.
+
+    Raises:
+        CvaeError: the disk refuses.
+    """
+    packed = io.BytesIO()  # on a full disk, zipfile would add a traceback
     with files.whole_file(path) as scratch:
         np.savez(packed, **arrays)
         scratch.write_bytes(packed.getvalue())
@@ -78,14 +82,14 @@ def _check_end(stream, size):
 
 
 def _check_members(members, size):
-    """Refuse packed, encrypted or twofold members, and more bytes than the file has."""
+    """Refuse packed, encrypted or repeated members, and sizes beyond the file's."""
     for member in members:
         if not member.filename.endswith(".npy"):
-            raise ValueError(f"{shown(member.filename)} is no array")
+            raise ValueError(f"{shown(member.filename)} is not an array")
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             raise ValueError(f"{shown(member.filename)} is packed")
     if len({member.filename for member in members}) < len(members):
-        raise ValueError("it holds two arrays of one name")
+        raise ValueError("it has two arrays of the same name")
     claimed = sum(max(m.file_size, m.compress_size) for m in members)
     if claimed > size:
         raise ValueError(f"it claims {claimed} bytes and has {size}")
@@ -96,25 +100,25 @@ def _read_member(archive, member):
     with archive.open(member) as stream:
         start = stream.read(10)
         if start[:8] != b"\x93NUMPY\1\0" or len(start) < 10:
-            raise ValueError(f"{name} is no array")
+            raise ValueError(f"{name} is not an array")
         header_size = struct.unpack("<H", start[8:])[0]
         header = _HEADER.fullmatch(stream.read(header_size))
         if header is None:
-            raise ValueError(f"{name} is no array of a known type")
+            raise ValueError(f"{name} is not an array of a known type")
         dtype = np.dtype(header.group(1).decode("ascii"))
         shape = [int(n) for n in re.findall(rb"\d+", header.group(2))]
         claimed = dtype.itemsize
         for n in shape:
             claimed *= n
         if claimed != member.file_size - len(start) - header_size:
-            raise ValueError(f"{name} has another size than its header says")
+            raise ValueError(f"{name} does not have the size that its header claims")
         return _array(stream.read(), dtype, shape, name)
 
 
 def _array(data, dtype, shape, name):
     if dtype.kind == "U":
-        data.decode("utf-32-le")  # NumPy would take what is no character
+        data.decode("utf-32-le")  # NumPy accepts invalid characters
     array = np.frombuffer(data, dtype).reshape(shape)
     if dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} holds a number that is not finite")
+        raise ValueError(f"{name} has a value that is not finite")
     return array.copy()

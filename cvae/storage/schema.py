@@ -1,7 +1,7 @@
-"""The form that a value parsed from JSON must have: names, types and ranges.
+"""The form of a value parsed from JSON: names, types and ranges.
 
 A form is a `Form`, a list of one form (of every item), or a dict from names to forms.
-A name that ends with "?" may be missing; the name "*" stands for every other one.
+A name that ends with "?" may be missing; the name "*" stands for every other name.
 """
 
 from typing import Any, Callable, NamedTuple
@@ -10,7 +10,7 @@ from cvae.errors import CvaeError, shown
 
 
 class Form(NamedTuple):
-    """What a single value must be, in words and as a test."""
+    """A condition on a single value, in words and as a test."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -39,7 +39,7 @@ TEXT = Form("a line of text", _is_text)
 
 
 def check(value: Any, form: Any, place: str) -> None:
-    """Raise `CvaeError`, which names the `place`, unless `value` has the `form`."""
+    """Raise `CvaeError` with the `place` unless `value` has the `form`."""
     if isinstance(form, dict):
         _check_object(value, form, place)
     elif isinstance(form, list):

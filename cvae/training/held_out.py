@@ -8,7 +8,7 @@ import numpy as np
 
 from cvae.backend import threads
 from cvae.config import Config
-from cvae.data import mnist
+from cvae.data.binarize import binarize
 from cvae.data.dataset import Split
 from cvae.inference.trained import BLOCK, Model
 
@@ -24,7 +24,7 @@ class HeldOut(contextlib.ExitStack):
     def bound(self, weights: Dict[str, np.ndarray], n: Optional[int] = None) -> float:
         """Return the mean bound of `weights` on the first `n` images, or on all."""
         if self._model is None:  # training need not wait for its graph and its bits
-            self._bits = mnist.binarize(self._split.images)
+            self._bits = binarize(self._split.images)
             self._model = self.enter_context(Model(self._config, weights))
         else:
             self._model.load(weights)

@@ -1,4 +1,4 @@
-"""The ZhuSuan API: the installed ZhuSuan 0.4 if there is one, else our own of it.
+"""The ZhuSuan API: the installed ZhuSuan 0.4 if there is one, else `cvae.zs`'s own.
 
 `IMPLEMENTATION` is "ZhuSuan 0.4.0" or "cvae.zs". Model code is the same for both. The
 environment variable ZHUSUAN chooses (`cvae.zs.upstream.choose`).

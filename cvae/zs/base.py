@@ -268,9 +268,8 @@ def check_broadcastable(parameters: dict):
         tf.broadcast_static_shape(*shapes)
     except ValueError:
         raise ValueError(
-            "{} and {} should be broadcastable to match each other ({} vs. {})".format(
-                a, b, *shapes
-            )
+            f"{a} and {b} should be broadcastable to match each other ({shapes[0]} vs. "
+            f"{shapes[1]})"
         ) from None
 
 

@@ -25,6 +25,6 @@ def is_loglikelihood(
 
     Raises:
         ValueError: no `axis`; both or neither of `latent` and `proposal`.
-        TypeError: `proposal` is no `BayesianNet`.
+        TypeError: `proposal` is not a `BayesianNet`.
     """
     return ImportanceWeightedObjective(meta_bn, observed, latent, axis, proposal).tensor

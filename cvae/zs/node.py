@@ -79,7 +79,7 @@ class StochasticTensor(TensorLike):
         return self._cond_log_p
 
     def is_observed(self) -> bool:
-        """Return whether the value was given rather than drawn."""
+        """Return whether the value was given, not sampled."""
         return self._observed
 
     def sample(self, n_samples=None) -> tf.Tensor:

@@ -1,7 +1,7 @@
-"""Finds the installed ZhuSuan 0.4 without running a stranger of the same name.
+"""Finds the installed ZhuSuan 0.4 without running another package of that name.
 
-On the package index the name `zhusuan` belongs to nobody: the metadata beside the
-package decides whether it is imported.
+The name `zhusuan` is free on the package index: anyone could register it. So the
+metadata beside the package decide whether it is imported.
 """
 
 import contextlib
@@ -40,9 +40,9 @@ _NAMES = (
 def choose() -> Tuple[str, dict]:
     """Return the name of the implementation to use, and the names that it replaces.
 
-    The installed ZhuSuan is used if there is one. The environment variable ZHUSUAN
-    insists: `builtin` on `cvae.zs`, `real` on the installed one; any other value has no
-    effect here.
+    The installed ZhuSuan is used if there is one. The environment variable ZHUSUAN can
+    require one: `builtin` is `cvae.zs`, `real` the installed one; any other value has
+    no effect here.
 
     Raises:
         CvaeError: ZHUSUAN is `real`, and the installed one is missing or unusable.
@@ -103,7 +103,7 @@ def installed_version() -> Optional[str]:
             if re.fullmatch(r"zhusuan(-\d.*)?\.(dist|egg)-info", name, re.IGNORECASE)
         )
         return _version(metadata)
-    except Exception:  # absent, or not what an installer writes
+    except Exception:  # absent, or not written by an installer
         return None
 
 
@@ -118,13 +118,13 @@ def _version(metadata):
     header = file.read_text(encoding="utf-8").partition("\n\n")[0]
     field = dict(re.findall(r"^([\w-]+): *(.*?) *$", header, re.MULTILINE))
     version = field["Version"]
-    ours = (
+    right = (
         field["Name"].lower() == "zhusuan"
         and re.fullmatch(r"0\.4\.\d[\w.+]*", version)
         and field["Home-page"].rstrip("/").lower() == _HOME_PAGE
         and _keeps_to_its_folder(metadata)
     )
-    return version if ours else None
+    return version if right else None
 
 
 def _keeps_to_its_folder(metadata):

@@ -1,4 +1,4 @@
-"""What the parts of `cvae.zs` share: tensor-like objects, log-mean-exp, and so on."""
+"""Helpers of `cvae.zs`: tensor-like objects, log-mean-exp, broadcasting."""
 
 import functools
 

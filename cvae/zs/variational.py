@@ -174,7 +174,7 @@ class ImportanceWeightedObjective(VariationalObjective):
         if axis is None:
             raise ValueError(
                 "This is a multi-sample objective, the `axis` argument must be "
-                "specified: it is what the mean is taken over"
+                "specified: the mean is over that axis"
             )
         super().__init__(meta_bn, observed, latent, axis, variational)
 

@@ -12,7 +12,7 @@ import pytest
 from paths import ROOT
 
 from cvae import zs
-from cvae.data import mnist as mnist_module
+from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
 from cvae.inference.trained import Model
 
@@ -41,7 +41,7 @@ PEERS = driver.pythons(".venv-peers")["peers"]
 @pytest.fixture(scope="module")
 def bound(mnist):
     """A function from weights to their bound on 1,000 test images, in nats."""
-    bits, labels = mnist_module.binarize(mnist.test.images), mnist.test.labels
+    bits, labels = binarize(mnist.test.images), mnist.test.labels
 
     def bound(weights):
         with Model(CONFIG, weights) as model:

@@ -21,6 +21,7 @@ from conftest import ROOT
 from tiny_mirrors import LIMITS, PACKED, TINY, assert_all_there, one_line
 
 from cvae.data import mnist
+from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 
 IMPATIENT = LIMITS._replace(silence=1, grace=2, min_rate=1e6)
@@ -48,8 +49,8 @@ FAULTS = {
     "plain": "not gzip",
     "empty": "not gzip",
     "other_content": "SHA-256",
-    "bomb": "expands to more than the 2,368 bytes due",
-    "encoded_bomb": "expands to more than the 2,368 bytes due",
+    "bomb": "expands to more than the expected 2,368 bytes",
+    "encoded_bomb": "expands to more than the expected 2,368 bytes",
     "gibberish": "",
 }
 PASSING = ("500", "503", "reset", "reset_at_once", "short", "gibberish")
@@ -87,7 +88,7 @@ def test_next_mirror_makes_good_for_a_fault(server, tmp_path, fault):
 def test_fault_everywhere_is_one_line_and_leaves_nothing(server, tmp_path, fault):
     mirrors = [mirror(server, fault), server.mirror("404")]
     start = time.monotonic()
-    with pytest.raises(mnist.MnistUnavailable) as error:
+    with pytest.raises(MnistUnavailable) as error:
         mnist.download(tmp_path / "mnist", mirrors, TINY, limits_for(fault))
     assert time.monotonic() - start < 60  # seconds where nothing else runs: 6 at most
     # What may pass gets a second chance; one that said no is not asked again.
@@ -134,7 +135,7 @@ def test_real_mirrors_are_the_buckets_and_the_original_site_last():
 
 
 def test_failure_at_the_third_file_leaves_none(server, tmp_path):
-    with pytest.raises(mnist.MnistUnavailable, match="t10k-images"):
+    with pytest.raises(MnistUnavailable, match="t10k-images"):
         mnist.download(tmp_path / "mnist", [server.mirror("first_two")], TINY, LIMITS)
     assert not (tmp_path / "mnist").exists()
 

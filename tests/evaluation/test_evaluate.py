@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from cvae.config import Config
-from cvae.data import mnist as mnist_room
+from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.errors import CvaeError
 from cvae.evaluation import ais, evaluate, partial, tables
 from cvae.inference.importance import decisive_particles
@@ -65,11 +65,11 @@ def test_what_is_returned_is_what_is_written(evaluated):
 
 def test_the_figures_are_those_of_the_test_images_fixed_bits(data, evaluated):
     run, results = evaluated
-    bits, labels = mnist_room.binarize(data.test.images), data.test.labels
+    bits, labels = binarize(data.test.images), data.test.labels
     with Model(run.config, run.weights()) as model:
         bound = model.bound(bits, labels)
         own = model.log_likelihood(bits, labels, PARTICLES)
-        train = model.bound(mnist_room.binarize(data.train.images[:35]), *_train(data))
+        train = model.bound(binarize(data.train.images[:35]), *_train(data))
     arrays = run.evaluation_arrays()
     for name in ("reconstruction", "kl_sampled", "kl"):
         np.testing.assert_array_equal(arrays[name], getattr(bound, name))
@@ -79,7 +79,7 @@ def test_the_figures_are_those_of_the_test_images_fixed_bits(data, evaluated):
         assert results[name]["mean"] == arrays[name].mean()
     expected = float(train.total.astype(np.float64).mean())
     assert results["train_bound"]["mean"] == pytest.approx(expected)
-    assert results["bits_seed"] == mnist_room.TEST_BITS_SEED
+    assert results["bits_seed"] == TEST_BITS_SEED
 
 
 def _train(data):
@@ -101,7 +101,7 @@ def test_annealing_stands_beside_importance_sampling_of_the_same_images(evaluate
 
 def test_the_first_images_have_the_figures_they_have_among_all(data, evaluated):
     run, _ = evaluated
-    bits, labels = mnist_room.binarize(data.test.images), data.test.labels
+    bits, labels = binarize(data.test.images), data.test.labels
     first = [(i, bits[i], int(labels[i]), range(10)) for i in range(7)]
     with Model(run.config, run.weights()) as model:
         found = [e.decisive for e in model.estimates(first, PARTICLES)]

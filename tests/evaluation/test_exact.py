@@ -6,7 +6,7 @@ import tiny
 from exact import LinearGaussian, all_images, quadrature
 
 from cvae.config import Config
-from cvae.data.mnist import Dataset, Split
+from cvae.data.dataset import Dataset, Split
 from cvae.evaluation import summary
 from cvae.inference import trained as inference
 from cvae.inference.trained import Model

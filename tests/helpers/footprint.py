@@ -14,6 +14,7 @@ import tiny
 
 from cvae.config import preset
 from cvae.data import mnist
+from cvae.data.binarize import binarize
 from cvae.inference.trained import Model
 from cvae.runs.run import Run
 from cvae.training import loop
@@ -51,7 +52,7 @@ def train(peaks, path, mnist_dir):
 def evaluate(peaks, mnist_dir):
     """Append the peak of importance sampling with each number of particles."""
     config, test = preset("default"), mnist.load("mnist", mnist_dir).test
-    bits, labels = mnist.binarize(test.images[:N_IMAGES]), test.labels[:N_IMAGES]
+    bits, labels = binarize(test.images[:N_IMAGES]), test.labels[:N_IMAGES]
     with Model(config, tiny.random_weights(tiny.shapes(config))) as model:
         for particles in PARTICLES:
             model.log_likelihood(bits, labels, particles)

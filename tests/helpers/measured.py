@@ -18,6 +18,7 @@ import tiny
 from cvae import model, zs
 from cvae.backend import compat, stateless
 from cvae.data import mnist
+from cvae.data.binarize import binarize
 from cvae.inference.trained import Model
 from cvae.storage import npz
 from cvae.training import schedule
@@ -46,7 +47,7 @@ def measure(config, data):
         start = trainer.averages()
         bounds = trainer.steps(0, order, rates)
         weights = trainer.averages()
-    bits = mnist.binarize(data.test.images[:N_IMAGES])
+    bits = binarize(data.test.images[:N_IMAGES])
     labels = data.test.labels[:N_IMAGES]
     bound, gradient = _bound_and_gradient(config, weights, bits, labels)
     with Model(config, weights) as trained:

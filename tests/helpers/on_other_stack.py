@@ -9,6 +9,7 @@ import numpy as np
 import tiny
 
 from cvae.data import mnist
+from cvae.data.binarize import binarize
 from cvae.inference.trained import Model
 from cvae.runs import pretrained
 from cvae.runs.run import Run
@@ -22,7 +23,7 @@ N_IMAGES, PARTICLES = 100, 50
 def likelihoods(run, dataset):
     """Bound and log p(x | y) of the first test images, `[2, N_IMAGES]`."""
     labels = dataset.test.labels[:N_IMAGES]
-    bits = mnist.binarize(dataset.test.images)[:N_IMAGES]
+    bits = binarize(dataset.test.images)[:N_IMAGES]
     with Model(run.config, run.weights()) as model:
         return np.stack(
             [

@@ -7,7 +7,7 @@ import numpy as np
 
 from cvae.config import Config
 from cvae.data import mnist as mnist_module
-from cvae.data.mnist import Dataset, Split
+from cvae.data.dataset import Dataset, Split
 
 CONFIG = Config(
     hidden=(32,),

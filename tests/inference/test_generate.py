@@ -8,10 +8,7 @@ import tiny
 from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.inference import generate
-from cvae.inference.generate import Style
 from cvae.inference.trained import Model
-from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
-from cvae.runs.run import Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
 
@@ -25,14 +22,6 @@ def weights():
 def model(weights):
     with Model(CONFIG, weights) as model:
         yield model
-
-
-@pytest.fixture
-def run(weights, tmp_path):
-    run = Run.create(tmp_path / "run", CONFIG)
-    arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1])))
-    return run
 
 
 def test_a_row_is_its_class_decoded_from_prior_draws_of_z(model, weights):
@@ -82,40 +71,73 @@ def test_bits_follow_their_means(model):
     assert not np.array_equal(bits, generate.draw_bits(means, seed=1))
 
 
-def test_grid_and_arrays_are_written_and_hold_the_samples(run, model, tmp_path):
-    grid, arrays = generate.write_samples(
-        run, tmp_path / "deep" / "grid.png", [1, 8], 3, Style(seed=4)
-    )
-    assert grid.read_bytes().startswith(b"\x89PNG")
-    with np.load(str(arrays), allow_pickle=False) as archive:
-        expected = generate.samples(model, [1, 8], 3, seed=4)
-        np.testing.assert_array_equal(archive["x"], expected)
-        assert list(archive["y"]) == [1, 8] and archive["seed"] == 4
+def test_the_noise_of_bits_is_a_stream_of_its_own(model):
+    """Of every class's z and of the common z, which seed the same generator."""
+    n, seed, bits = 5000, 3, []
+    noise = 1.0 - np.stack(
+        [
+            generate.draw_bits(np.full(n, p / 50.0), seed).astype(float)
+            for p in range(50)
+        ]
+    ).mean(0)  # the uniform draws, to 2 %
+    for key in [[seed]] + [[seed, c] for c in range(1000)]:
+        random = np.random.RandomState(key)
+        bits.append(np.corrcoef(noise, random.random_sample(n))[0, 1])
+    assert np.abs(bits).max() < 5.0 / np.sqrt(n)
 
 
-def test_binary_samples_are_bits(run, tmp_path):
-    _, arrays = generate.write_samples(
-        run, tmp_path / "grid.png", None, 2, Style(binary=True)
-    )
-    with np.load(str(arrays), allow_pickle=False) as archive:
-        assert archive["x"].shape == (10, 2, 784)
-        assert set(np.unique(archive["x"])) == {0, 1}
+def test_a_class_above_255_is_generated_as_itself():
+    config = Config(hidden=(3,), z_dim=2, x_dim=4, n_classes=300)
+    weights = tiny.random_weights(tiny.shapes(config))
+    with Model(config, weights) as model:
+        found = generate.samples(model, [299], 2, seed=0)[0]
+    z = np.random.RandomState([0, 299]).standard_normal((2, 2))
+    y = reference.one_hot(np.full(2, 299), 300)
+    expected = reference.decode(y, z, weights, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize("classes", [[10], [-1], [3, 11]])
-def test_an_unknown_class_is_one_line_and_nothing_is_written(run, tmp_path, classes):
-    with pytest.raises(CvaeError, match="choose from 0 to 9"):
-        generate.write_samples(run, tmp_path / "grid.png", classes, 2, Style())
-    assert not (tmp_path / "grid.png").exists()
+PAIRS = np.zeros((2, 2, 784), np.uint8), np.zeros((2, 2), int)
 
 
-def test_samples_are_the_same_files_again(run, tmp_path):
-    paths = [
-        generate.write_samples(run, tmp_path / name, [5], 2, Style())
-        for name in ("a.png", "b.png")
-    ]
-    for one, other in zip(*paths):
-        assert one.read_bytes() == other.read_bytes()
+@pytest.mark.parametrize(
+    "function, arguments, words",
+    [
+        ("samples", ([10], 2, 0), "no class 10: choose from 0 to 9"),
+        ("samples", ([], 2, 0), "no classes"),
+        ("samples", ([1.5], 2, 0), "no class 1.5"),
+        ("samples", ([1], 0, 0), "number of images cannot be 0"),
+        ("samples", ([1], 2, -1), "seed cannot be -1"),
+        ("samples", ([1], 2, 2**32), "seed cannot be"),
+        ("same_style", ([-1], 2, 0), "no class -1"),
+        ("same_style", ([1], 2.0, 0), "number of images cannot be 2.0"),
+        ("reconstruct", (np.full((2, 784), 0.5), [1, 2]), "binarize"),
+        ("transfer", (PAIRS[0][0], [1, 10], [1]), "labels go from 1 to 10"),
+        ("transfer", (PAIRS[0][0], [1, 2], []), "no classes"),
+        ("interpolate", (*PAIRS, [1, 2], 0), "steps cannot be 0"),
+        ("interpolate", (*PAIRS, [1], 3), "one class for each pair"),
+        ("interpolate", (*PAIRS, [1, 10], 3), "no class 10"),
+        ("interpolate", (PAIRS[0][0], PAIRS[1], [1, 2], 3), "pairs of images"),
+        ("interpolate", (PAIRS[0], PAIRS[1][0], [1, 2], 3), "pairs of images"),
+    ],
+)
+def test_what_cannot_be_generated_is_one_line(model, function, arguments, words):
+    with pytest.raises(CvaeError, match=words) as error:
+        getattr(generate, function)(model, *arguments)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("means", [[1.5], [np.nan], []])
+def test_bits_are_drawn_only_with_probabilities(means):
+    with pytest.raises(CvaeError, match="means"):
+        generate.draw_bits(np.array(means), 0)
+
+
+def test_weights_that_diverged_are_one_line(weights, mnist):
+    bad = dict(weights, **{"q_net/z_heads/bias": np.full(12, np.nan, np.float32)})
+    with Model(CONFIG, bad) as model:
+        with pytest.raises(CvaeError, match="training diverged.*--learning-rate"):
+            generate.reconstruct(model, *digits(mnist, 2))
 
 
 def digits(mnist, n):

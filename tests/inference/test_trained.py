@@ -13,7 +13,7 @@ from scipy import integrate, stats
 from cvae import zs
 from cvae.backend import stateless
 from cvae.config import Config
-from cvae.data import mnist as mnist_room
+from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
 from cvae.inference import importance
 from cvae.inference import trained as inference
@@ -23,7 +23,13 @@ from cvae.training import loop
 
 CONFIG = Config(hidden=(20, 15), z_dim=6)
 TRAINED = dataclasses.replace(
-    CONFIG, hidden=(99, 77), batch_size=50, epochs=10.0, minutes=None, average=0.9
+    CONFIG,
+    hidden=(99, 77),
+    batch_size=50,
+    epochs=6.0,
+    minutes=None,
+    average=0.9,
+    warmup=0,
 )
 
 
@@ -41,7 +47,7 @@ def model(weights):
 @pytest.fixture(scope="module")
 def images(mnist):
     split = tiny.dataset(mnist, n_test=620).test
-    return mnist_room.binarize(split.images), split.labels
+    return binarize(split.images), split.labels
 
 
 def test_encode_and_decode_are_the_reference_networks(model, weights, images):
@@ -66,14 +72,11 @@ def test_the_closed_form_kl_is_the_integral_of_its_definition(model, images):
     bits, labels = images
     mean, logstd = model.encode(bits[:1], labels[:1])
 
-    def integrand(z, m, s):
-        q = stats.norm(m, s)
-        return q.pdf(z) * (q.logpdf(z) - stats.norm.logpdf(z))
-
-    expected = sum(
-        integrate.quad(integrand, m - 12 * s, m + 12 * s, args=(m, s))[0]
-        for m, s in zip(mean[0], np.exp(logstd[0]))
-    )
+    std = np.exp(logstd[0].astype(np.float64))
+    z = mean[0] + std * np.linspace(-12.0, 12.0, 10001)[:, None]
+    q = stats.norm(mean[0], std)
+    integrand = q.pdf(z) * (q.logpdf(z) - stats.norm.logpdf(z))
+    expected = integrate.trapezoid(integrand, z, axis=0).sum()
     assert model.bound(bits[:1], labels[:1]).kl[0] == pytest.approx(expected, rel=1e-4)
 
 
@@ -112,7 +115,7 @@ def importance_noise(image, c, particles):
 def trained(mnist, tmp_path_factory):
     """A run that has learned something, and the arrays of its checkpoint."""
     run = Run.create(tmp_path_factory.mktemp("runs") / "run", TRAINED)
-    loop.train(run, tiny.dataset(mnist, n_train=3000))
+    loop.train(run, tiny.dataset(mnist, n_train=2000))
     arrays = run.load_checkpoint().arrays
     ending = "/ExponentialMovingAverage"
     averages = {n[: -len(ending)]: a for n, a in arrays.items() if n.endswith(ending)}
@@ -136,13 +139,13 @@ def test_the_bound_is_that_of_float64_numpy_on_the_checkpoints_arrays(trained, i
 def test_importance_sampling_is_that_of_float64_numpy_on_the_checkpoints_arrays(
     trained, images
 ):
-    """Each of 12 images with each class, 130 particles, to 1e-3 nats."""
+    """Each of 6 images with each class, 130 particles, to 1e-3 nats."""
     run, arrays = trained
-    bits, labels = images[0][:12], images[1][:12]
+    bits, labels = images[0][:6], images[1][:6]
     with Model(run.config, run.weights()) as model:
         found = list(model.estimates(every_class(bits, labels), 130))
         own = model.log_likelihood(bits, labels, 130)
-    for i in range(12):
+    for i in range(6):
         x, y = np.repeat(bits[i : i + 1], 10, 0), np.arange(10)
         mean, std = reference.encode(x, reference.one_hot(y, 10), arrays, 2)
         eps = np.stack([importance_noise(i, c, 130) for c in y], 1)
@@ -168,16 +171,18 @@ def every_class(bits, labels, first=0):
 def test_an_estimate_does_not_depend_on_which_others_are_made_with_it(model, images):
     """To the bit: nothing but seed, image, class and particle keys what is drawn."""
     bits, labels = images
-    together = list(model.estimates(every_class(bits[:40], labels[:40]), 30))
-    for i in (0, 7, 39):
-        (alone,) = model.estimates(every_class(bits[i : i + 1], labels[i:], i), 30)
+    together = list(model.estimates(every_class(bits[:20], labels[:20]), 30))
+    for i in (0, 7, 19):
+        (alone,) = model.estimates(
+            every_class(bits[i : i + 1], labels[i : i + 1], i), 30
+        )
         for a, b in zip(alone, together[i]):
             np.testing.assert_array_equal(a, b)
-    own = model.log_likelihood(bits[:40], labels[:40], 30)
+    own = model.log_likelihood(bits[:20], labels[:20], 30)
     of_all = [e.log_likelihoods[-1, c] for e, c in zip(together, labels)]
     np.testing.assert_allclose(own, of_all, rtol=0, atol=1e-4)
     np.testing.assert_array_equal(
-        model.log_likelihood(bits[9:20], labels[9:20], 30, first=9), own[9:20]
+        model.log_likelihood(bits[9:15], labels[9:15], 30, first=9), own[9:15]
     )
 
 
@@ -205,7 +210,7 @@ def test_more_particles_go_on_in_the_same_stream(model, images):
 
 
 def test_no_two_draws_of_an_evaluation_are_the_same(model, images, monkeypatch):
-    """Of images, classes, chunks, or of the bound; and annealing's lie above them."""
+    """Of images, classes, chunks, or of the bound."""
     keys, run = [], model._session.run
 
     def spy(fetches, feed):
@@ -217,7 +222,6 @@ def test_no_two_draws_of_an_evaluation_are_the_same(model, images, monkeypatch):
     list(model.estimates(every_class(images[0][:3], images[1][:3]), 2500))
     model.bound(*images)
     assert len(set(keys)) == len(keys) == 3 * (1 + 10 * 4) + 2
-    assert max(keys) < 2**40
 
 
 def test_an_image_is_encoded_once_and_no_call_is_larger_than_a_chunk(
@@ -255,7 +259,7 @@ def test_pruned_classes_change_log_px_by_less_than_a_ten_thousandth(
     trained, images, monkeypatch
 ):
     run, _ = trained
-    sample = every_class(images[0][:40], images[1][:40])
+    sample = every_class(images[0][:15], images[1][:15])
     found = []
     monkeypatch.setattr(importance, "CLOSE", -1.0)  # none: 300 particles are all
     with Model(run.config, run.weights()) as model:
@@ -308,3 +312,112 @@ def test_results_are_the_same_bits_again(model, images):
 def test_weights_of_another_architecture_are_refused(weights):
     with pytest.raises(CvaeError, match="another architecture"):
         Model(Config(hidden=(20, 16), z_dim=6), weights)
+
+
+def test_weights_of_another_type_are_refused(weights):
+    words = {name: np.full(array.shape, "x") for name, array in weights.items()}
+    for others in (words, {name: a.astype(int) for name, a in weights.items()}):
+        with pytest.raises(CvaeError, match="is of type"):
+            Model(CONFIG, others)
+
+
+def test_a_model_that_cannot_be_made_leaves_no_session_open(weights, monkeypatch):
+    closed, close = [], tf.Session.close
+    monkeypatch.setattr(
+        tf.Session, "close", lambda self: closed.append(self) or close(self)
+    )
+    opened, make = [], tf.Session.__init__
+
+    def note(self, *arguments, **keywords):
+        opened.append(self)
+        make(self, *arguments, **keywords)
+
+    monkeypatch.setattr(tf.Session, "__init__", note)
+    with pytest.raises(CvaeError):
+        Model(Config(hidden=(20, 16), z_dim=6), weights)
+    assert opened and set(opened) <= set(closed)
+
+
+GREY = np.full((2, 784), 0.5)
+ZEROS = np.zeros((2, 784), np.uint8)
+DOORS = {
+    "encode": lambda model, x, y: model.encode(x, y),
+    "bound": lambda model, x, y: model.bound(x, y),
+    "log_likelihood": lambda model, x, y: model.log_likelihood(x, y, 1),
+    "estimates": lambda model, x, y: model.estimates(
+        [(0, row, label, range(10)) for row, label in zip(x, y)], 1
+    ),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "bits, labels, words",
+    [
+        (GREY, [1, 2], "binarize"),
+        (ZEROS + 255, [1, 2], "binarize"),
+        (GREY * np.nan, [1, 2], "binarize"),
+        (ZEROS[:, :64], [1, 2], r"not \(n, 784\)"),
+        (ZEROS.reshape(2, 28, 28), [1, 2], "flatten"),
+        (ZEROS, [1, 10], "from 1 to 10"),
+        (ZEROS, [-1, 2], "from -1"),
+        (ZEROS, [1.0, 2.0], "integers"),
+    ],
+)
+def test_no_door_takes_what_the_model_cannot(model, door, bits, labels, words):
+    with pytest.raises(CvaeError, match=words) as error:
+        DOORS[door](model, bits, labels)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("door", ["encode", "bound", "log_likelihood"])
+@pytest.mark.parametrize(
+    "bits, labels, words",
+    [(ZEROS[:0], [], "no bits"), (ZEROS, [1], "shape"), (ZEROS, np.eye(2), "shape")],
+)
+def test_no_door_takes_nothing_or_too_few_labels(model, door, bits, labels, words):
+    with pytest.raises(CvaeError, match=words):
+        DOORS[door](model, bits, labels)
+
+
+@pytest.mark.parametrize("particles", [0, -1, 1.5, 10**6 + 1, None])
+def test_no_door_takes_an_impossible_number_of_particles(model, particles):
+    with pytest.raises(CvaeError, match="particles cannot be"):
+        model.log_likelihood(ZEROS, [1, 2], particles)
+    with pytest.raises(CvaeError, match="particles cannot be"):
+        model.estimates([], particles)
+
+
+@pytest.mark.parametrize(
+    "labels, z, words",
+    [
+        ([1, 10], np.zeros((2, 6)), "labels go from 1 to 10"),
+        ([1, 2, 3], np.zeros((2, 6)), "3 labels and 2 rows"),
+        ([1, 2], np.zeros((2, 5)), "shape"),
+        ([1, 2], np.full((2, 6), np.nan), "not finite"),
+        ([], np.zeros((0, 6)), "no labels"),
+    ],
+)
+def test_decode_takes_only_classes_and_finite_z(model, labels, z, words):
+    with pytest.raises(CvaeError, match=words):
+        model.decode(labels, z)
+
+
+def test_an_estimate_of_classes_without_the_own_is_refused(model):
+    with pytest.raises(CvaeError, match="not among the classes"):
+        model.estimates([(0, ZEROS[0], 3, [1, 2])], 1)
+    with pytest.raises(CvaeError, match="no class 10"):
+        model.estimates([(0, ZEROS[0], 3, [3, 10])], 1)
+    with pytest.raises(CvaeError, match="number the items"):
+        list(model.estimates([(-1, ZEROS[0], 3, [3])], 1))
+    assert list(model.estimates([], 1)) == []
+
+
+def test_bits_of_any_type_and_lists_have_the_same_bound(model, images):
+    bits, labels = images[0][:3], images[1][:3]
+    expected = model.bound(bits, labels).total
+    for kind in (bool, np.int64, np.float64):
+        found = model.bound(bits.astype(kind), labels.astype(np.int64)).total
+        np.testing.assert_array_equal(found, expected)
+    found = model.bound(bits.tolist(), labels.tolist()).total
+    np.testing.assert_array_equal(found, expected)

@@ -9,7 +9,7 @@ import pytest
 from standin import NOTE, words
 
 from cvae.config import Config
-from cvae.data.mnist import Dataset, Split
+from cvae.data.dataset import Dataset, Split
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
 from cvae.report import document, figures

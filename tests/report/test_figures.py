@@ -12,15 +12,16 @@ import reference
 import tiny
 from drawings import LEVELS, assert_shows, cells, estimate, words
 
-from cvae.data import mnist as mnist_module
+from cvae.data.binarize import binarize
+from cvae.data.dataset import Split
 from cvae.errors import CvaeError
 from cvae.plotting import grids, style
 from cvae.report import figures as pictures
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run
+from cvae.storage.checkout import ROOT
 
 STEP = 7
-ROOT = mnist_module._project_root()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def run(trained, evaluation, per_image, monkeypatch):
 
 
 def bits_of(dataset):
-    return mnist_module.binarize(dataset.test.images)
+    return binarize(dataset.test.images)
 
 
 def of_class(dataset, c):
@@ -228,7 +229,7 @@ def test_a_data_set_of_few_classes_and_images_is_drawn_with_its_note(
     run, dataset, evaluation, per_image, monkeypatch, tmp_path
 ):
     keep = np.concatenate([of_class(dataset, 3)[:6], of_class(dataset, 8)[:1]])
-    test = mnist_module.Split(dataset.test.images[keep], dataset.test.labels[keep])
+    test = Split(dataset.test.images[keep], dataset.test.labels[keep])
     few = dataset._replace(test=test, note=drawings.NOTE)
     smaller = dict(evaluation, n_images=7)
     smaller["classifier"] = dict(evaluation["classifier"], mistakes=[])

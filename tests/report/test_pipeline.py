@@ -9,7 +9,7 @@ import tiny
 
 from cvae import config as config_room
 from cvae.data import mnist as mnist_room
-from cvae.data.mnist import MnistUnavailable
+from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.report import pipeline
 from cvae.training import console

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tiny
 
-from cvae.data.mnist import binarize
+from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
-from cvae.inference import generate
 from cvae.inference.trained import Model
+from cvae.report import samples
 from cvae.runs import pretrained
 from cvae.runs.checkpoints import AVERAGE, Checkpoint
 from cvae.runs.run import RUNS, Run, find
@@ -92,7 +92,7 @@ def test_without_a_run_it_is_used_with_a_note_on_stderr(bare, small, capsys):
         "",
         "note: there is no run yet: using the pretrained weights, runs/pretrained\n",
     )
-    for path in generate.write_samples(run, None, None, 2, generate.SampleOptions()):
+    for path in samples.write_samples(run, None, None, 2, samples.SampleOptions()):
         assert bare / path  # among the runs, not beside the pretrained one
         assert (bare / path).exists()
     assert not (small.path / "samples.npz").exists()

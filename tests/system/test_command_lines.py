@@ -17,10 +17,10 @@ from paths import ROOT
 
 from cvae.config import Config
 from cvae.data import mnist
-from cvae.data.mnist import Dataset, Split, Verified
+from cvae.data.dataset import Dataset, Split
+from cvae.data.mnist import Verified
 from cvae.evaluation import evaluate, tables
-from cvae.inference import generate
-from cvae.report import document, figures, pipeline
+from cvae.report import document, figures, pipeline, samples
 from cvae.runs import pretrained
 from cvae.runs.run import Run
 from cvae.training import console
@@ -114,7 +114,7 @@ def calls(monkeypatch):
     stub(mnist, "fetch", [Verified(ROOT / "setup.py", b"")])
     stub(mnist, "parse", Dataset("mnist", split, split, ""))
     stub(console, "train_with_console", 0)
-    stub(generate, "write_samples", [])
+    stub(samples, "write_samples", [])
     stub(evaluate, "evaluate_run", {})
     stub(tables, "evaluation_table", "")
     stub(figures, "draw", {})

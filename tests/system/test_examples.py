@@ -14,7 +14,7 @@ import tiny
 from paths import ROOT
 
 from cvae.backend import compat
-from cvae.data import mnist as package_mnist
+from cvae.data.binarize import binarize
 from cvae.inference.trained import Model
 
 SCRIPT = ROOT / "examples" / "minimal.py"
@@ -61,7 +61,7 @@ def test_the_bound_rises_above_that_of_independent_pixels(trained, mnist):
     (training,), (given_y, joint) = bounds(trained[0])
     # log p(x) of pixels that are independent given the class, which needs no z.
     train = mnist.train
-    bits = package_mnist.binarize(mnist.test.images)
+    bits = binarize(mnist.test.images)
     total = 0.0
     for digit in range(10):
         means = (train.images[train.labels == digit] / 255.0).mean(0)
@@ -86,7 +86,7 @@ def test_rows_of_the_grid_show_their_classes(trained, mnist):
 def test_with_the_same_weights_its_bound_is_the_packages(mnist):
     """The same variables in both; the draws of z differ, so that means are compared."""
     weights = tiny.random_weights(tiny.shapes(CONFIG))
-    bits = package_mnist.binarize(mnist.test.images[:2000])
+    bits = binarize(mnist.test.images[:2000])
     labels = mnist.test.labels[:2000]
     with compat.new_graph(), tf.Session() as session:
         x, y = tf.constant(bits, tf.float32), tf.one_hot(labels, 10)

@@ -10,7 +10,7 @@ import hostile_server
 import numpy as np
 import pytest
 from conftest import ROOT
-from test_mnist import TEST_BITS_SHA256
+from idx_files import TEST_BITS_SHA256
 
 SCRIPTS = ["download_mnist.py", "binarize_mnist.py"]
 

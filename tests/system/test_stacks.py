@@ -19,7 +19,7 @@ from paths import HELPERS, ROOT
 from cvae import zs
 from cvae.backend import compat
 from cvae.evaluation import evaluate
-from cvae.inference import generate
+from cvae.report import samples
 from cvae.runs import pretrained
 from cvae.runs.run import Run
 from cvae.training import loop
@@ -68,9 +68,7 @@ def test_the_same_weights_give_the_same_bound_to_a_thousandth_of_a_nat(
 @pytest.mark.parametrize("name", list(CONFIGS))
 def test_a_run_of_the_other_stack_is_sampled_and_evaluated(made, dataset, name):
     run = Run(made / name)
-    grid, arrays = generate.write_samples(
-        run, None, [3, 7], 2, generate.SampleOptions()
-    )
+    grid, arrays = samples.write_samples(run, None, [3, 7], 2, samples.SampleOptions())
     assert grid.exists() and arrays.exists()
     evaluate.evaluate_run(run, dataset, particles=10, ais=0)
     bound = run.metrics()[-1]["test_bound"]

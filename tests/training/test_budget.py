@@ -45,6 +45,9 @@ def test_without_time_for_another_step_the_plan_ends(seconds):
     assert budget.fit(plan, 10, seconds).end == 10
 
 
+pytestmark = pytest.mark.usefixtures("kept_graphs")
+
+
 @pytest.fixture(scope="module")
 def data(mnist):
     return tiny.dataset(mnist)

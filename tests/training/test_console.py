@@ -11,6 +11,8 @@ from cvae.runs.run import Run
 from cvae.training import console
 from cvae.training.step import Trainer
 
+pytestmark = pytest.mark.usefixtures("kept_graphs")
+
 
 @pytest.fixture(scope="module")
 def data(mnist):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from scipy import stats
-from test_families import (
+from families import (
     DISCRETE,
     NUMBERS,
     built,
@@ -13,6 +12,7 @@ from test_families import (
     feedable,
     run,
 )
+from scipy import stats
 
 from cvae.zs.distributions import (
     Bernoulli,

@@ -3,11 +3,25 @@
 The oracle is SciPy or NumPy; shapes come static, partly known and unknown.
 """
 
+import itertools
+import random
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from families import (
+    CATEGORIES,
+    DISCRETE,
+    Family,
+    built,
+    erased,
+    families,
+    feedable,
+    make_normal_logstd,
+    make_normal_std,
+    make_uniform,
+    run,
+)
 from scipy import stats
 
 from cvae.zs.distributions import (
@@ -18,119 +32,9 @@ from cvae.zs.distributions import (
     Uniform,
 )
 
-DISCRETE = [Bernoulli, Categorical, OnehotCategorical]
-NUMBERS = [tf.int16, tf.int32, tf.int64, tf.float16, tf.float32, tf.float64]
-CATEGORIES = 4
-few_examples = settings(max_examples=30, deadline=None, derandomize=True)
+HOW = ["static", "partial", "unknown"]
 
 pytestmark = pytest.mark.usefixtures("graph")
-
-
-def run(fetches, feed=None):
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        return session.run(fetches, feed)
-
-
-class Family:
-    """One distribution with random parameters, and its density by SciPy or NumPy."""
-
-    def __init__(self, make, n_params, log_prob, value_ndims=0, param_ndims=0):
-        self.make = make
-        self.n_params = n_params
-        self.log_prob = log_prob
-        self.value_ndims = value_ndims  # of one value
-        self.param_ndims = param_ndims  # of the parameters of one value
-
-    def params(self, batch_shape, rng):
-        shape = tuple(batch_shape) + (CATEGORIES,) * self.param_ndims
-        first = rng.normal(size=shape)
-        second = first + rng.uniform(0.5, 2.0, size=shape)
-        if self.make is make_normal_logstd:
-            second = rng.normal(size=shape)
-        elif self.make is make_normal_std:
-            second = rng.uniform(0.5, 2.0, size=shape)
-        return [first, second][: self.n_params]
-
-    def values(self, shape, rng):
-        if self.make is Bernoulli:
-            return rng.randint(2, size=shape)
-        if self.make is Categorical:
-            return rng.randint(CATEGORIES, size=shape)
-        if self.make is OnehotCategorical:
-            return np.eye(CATEGORIES, dtype=int)[rng.randint(CATEGORIES, size=shape)]
-        return rng.normal(size=shape)
-
-
-def make_normal_std(mean, std, **settings):
-    return Normal(mean, std=std, **settings)
-
-
-def make_normal_logstd(mean, logstd, **settings):
-    return Normal(mean, logstd=logstd, **settings)
-
-
-def make_uniform(minval, maxval, **settings):
-    return Uniform(minval, maxval, **settings)
-
-
-def scipy_uniform(x, minval, maxval):
-    with np.errstate(divide="ignore"):
-        return stats.uniform.logpdf(x, minval, maxval - minval)
-
-
-def numpy_onehot(x, logits):
-    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    return np.log((p * x).sum(-1))
-
-
-FAMILIES = {
-    "normal_std": Family(make_normal_std, 2, stats.norm.logpdf),
-    "normal_logstd": Family(
-        make_normal_logstd, 2, lambda x, m, s: stats.norm.logpdf(x, m, np.exp(s))
-    ),
-    "bernoulli": Family(
-        Bernoulli, 1, lambda x, a: stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-a)))
-    ),
-    "categorical": Family(
-        Categorical,
-        1,
-        lambda x, a: numpy_onehot(np.eye(CATEGORIES)[x], a),
-        param_ndims=1,
-    ),
-    "onehot": Family(OnehotCategorical, 1, numpy_onehot, 1, 1),
-    "uniform": Family(make_uniform, 2, scipy_uniform),
-}
-families = pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
-continuous = pytest.mark.parametrize(
-    "family",
-    [FAMILIES[name] for name in ("normal_std", "normal_logstd", "uniform")],
-    ids=["normal_std", "normal_logstd", "uniform"],
-)
-
-
-def feedable(array, static, dtype=None):
-    """A placeholder of static shape `static`, and its feed."""
-    array = np.asarray(array)
-    tensor = tf.placeholder(dtype or array.dtype, static)
-    return tensor, {tensor: array}
-
-
-def erased(shape, how):
-    """`shape` as a static shape: whole, its first dimension unknown, or all unknown."""
-    if how == "static" or (how == "partial" and not shape):
-        return list(shape)
-    return [None] + list(shape[1:]) if how == "partial" else None
-
-
-def built(family, params, how="static", **settings):
-    """The distribution with fed parameters, and the feed."""
-    feed, tensors = {}, []
-    for param in params:
-        tensor, one = feedable(param, erased(param.shape, how))
-        feed.update(one)
-        tensors.append(tensor)
-    return family.make(*tensors, **settings), feed
 
 
 # Values
@@ -279,49 +183,43 @@ def test_two_parameters_broadcast_to_the_batch_shape(make, how):
     assert run(dist.log_prob(0.5), feed).shape == (2, 3, 4)
 
 
-@st.composite
-def broadcast_pairs(draw):
+def broadcast_pair(chance):
     """Two shapes that broadcast, and how many last axes of the result to group."""
-    full = draw(st.lists(st.integers(1, 3), min_size=0, max_size=4))
+    full = [chance.randint(1, 3) for _ in range(chance.randint(0, 4))]
 
     def worn():
-        ones = draw(st.lists(st.booleans(), min_size=len(full), max_size=len(full)))
-        start = draw(st.integers(0, len(full)))
-        return [1 if one else n for n, one in zip(full, ones)][start:]
+        start = chance.randint(0, len(full))
+        return [chance.choice((1, n)) for n in full][start:]
 
     a, b = worn(), worn()
     ndims = len(np.broadcast(np.empty(a), np.empty(b)).shape)
-    return a, b, draw(st.integers(0, ndims))
+    return a, b, chance.randint(0, ndims)
 
 
-@pytest.mark.parametrize("name", list(FAMILIES))
-@given(
-    shapes=broadcast_pairs(),
-    how=st.sampled_from(["static", "partial", "unknown"]),
-    fed_group=st.booleans(),
-)
-@few_examples
-def test_log_prob_broadcasts_and_groups_like_numpy(name, shapes, how, fed_group):
-    family = FAMILIES[name]
-    batch_shape, given_shape, group = shapes
-    rng = np.random.RandomState(0)
-    params = family.params(batch_shape, rng)
-    x = family.values(given_shape, rng)
-    expected = family.log_prob(x, *params)
-    expected = expected.sum(axis=tuple(range(-group, 0)))
-    with tf.Graph().as_default():
-        group_ndims, feed = feedable(np.int32(group), []) if fed_group else (group, {})
-        dist, more = built(family, params, how, group_ndims=group_ndims)
-        fed_x, one = feedable(x, erased(x.shape, how), dist.dtype)
-        feed.update(more)
-        feed.update(one)
+@families
+def test_log_prob_broadcasts_and_groups_like_numpy(family):
+    """In two random cases of each kind, in one session."""
+    chance, cases, feed = random.Random(0), [], {}
+    for how, fed_group in itertools.product(HOW * 2, (False, True)):
+        batch_shape, given_shape, group = broadcast_pair(chance)
+        rng = np.random.RandomState(0)
+        params = family.params(batch_shape, rng)
+        x = family.values(given_shape, rng)
+        expected = family.log_prob(x, *params).sum(axis=tuple(range(-group, 0)))
+        fed, one = feedable(np.int32(group), []) if fed_group else (group, {})
+        dist, more = built(family, params, how, group_ndims=fed)
+        fed_x, another = feedable(x, erased(x.shape, how), dist.dtype)
+        for part in (one, more, another):
+            feed.update(part)
         log_p, p = dist.log_prob(fed_x), dist.prob(fed_x)
         if how == "static" and not fed_group:
             assert log_p.shape.as_list() == p.shape.as_list() == list(expected.shape)
-        log_p, p = run([log_p, p], feed)
-    assert log_p.shape == p.shape == expected.shape
-    np.testing.assert_allclose(log_p, expected, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(p, np.exp(expected), rtol=1e-9, atol=1e-12)
+        cases.append((log_p, p, expected))
+    values = run([case[:2] for case in cases], feed)
+    for (log_p, p), (_, _, expected) in zip(values, cases):
+        assert log_p.shape == p.shape == expected.shape
+        np.testing.assert_allclose(log_p, expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(p, np.exp(expected), rtol=1e-9, atol=1e-12)
 
 
 @families

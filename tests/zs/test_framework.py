@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from families import run
 from scipy import stats
-from test_families import run
 
 from cvae.zs.distributions import Normal
 from cvae.zs.framework import BayesianNet

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from test_beside_the_real_one import (
+from beside_the_real_one import (
     OURS,
     REAL,
     Api,

@@ -5,8 +5,8 @@ import operator
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from families import run
 from scipy import stats
-from test_families import run
 
 from cvae.zs.distributions import Bernoulli, Categorical, Normal, OnehotCategorical
 from cvae.zs.framework import (

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from scipy import stats
-from test_families import (
+from families import (
     CATEGORIES,
     DISCRETE,
     built,
@@ -15,6 +14,7 @@ from test_families import (
     make_uniform,
     run,
 )
+from scipy import stats
 
 from cvae.zs.distributions import (
     Bernoulli,

@@ -1,7 +1,7 @@
 """REINFORCE and VIMCO against sums over all states, quadrature and by hand.
 
 Most tests have a latent with three states, whose expectations are sums; the others
-the Gaussian model of `test_zs_variational`.
+`gaussian_model`.
 """
 
 import itertools
@@ -9,9 +9,8 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from scipy import special
-from test_families import run
-from test_variational import (
+from families import run
+from gaussian_model import (
     Q,
     X,
     assert_mean,
@@ -23,6 +22,7 @@ from test_variational import (
     model,
     variational,
 )
+from scipy import special
 
 from cvae.zs.variational import elbo, iw_objective
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+from families import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import special
-from test_families import run
 
 from cvae.zs.utils import log_mean_exp, merge_dicts
 
