@@ -68,7 +68,7 @@ def _finished(run, dataset):
             f"{run.path} has no metrics: train it with `python scripts/train.py --run "
             f"{run.path} --resume`"
         )
-    step = run.load_checkpoint(best=True).state["step"]
+    step = run.load_checkpoint(best=True).state.step
     check_fresh(evaluation, run.path, step, dataset)
     return evaluation, metrics
 

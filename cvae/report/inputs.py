@@ -7,8 +7,9 @@ import numpy as np
 from cvae.data.binarize import binarize
 from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset
+from cvae.runs.checkpoints import averages
 from cvae.runs.evaluation_file import check_fresh
-from cvae.runs.run import Run, averages, check_finite
+from cvae.runs.run import Run, check_finite
 
 
 def _once(make):
@@ -72,7 +73,7 @@ class Inputs:
     @_once
     def evaluation(self):
         """`evaluation.json`, if it is of these weights and test images."""
-        found, step = self.run.evaluation(), self.checkpoint.state["step"]
+        found, step = self.run.evaluation(), self.checkpoint.state.step
         check_fresh(found, self.run.path, step, self.dataset)
         return found
 

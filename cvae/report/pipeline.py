@@ -18,7 +18,7 @@ from cvae.report import document, samples, typst
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import RUNS, Run
 from cvae.storage.checkout import ROOT
-from cvae.training import loop
+from cvae.training import console
 
 # Seconds that a stage takes at most on two cores, of which the time left is the sum.
 # Training takes its budget, and the evaluation takes more for each particle.
@@ -53,7 +53,7 @@ def make_report(
     run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
 
     stages.begin("training")
-    status = loop.train_and_tell(run, dataset)
+    status = console.train_with_console(run, dataset)
     if status:
         print("to continue the report, run `make report` again")
         return status
@@ -114,7 +114,7 @@ def _is_evaluated(run, dataset, particles):
     try:
         found = run.evaluation()
         run.evaluation_arrays()
-        step = run.load_checkpoint(best=True).state["step"]
+        step = run.load_checkpoint(best=True).state.step
         check_fresh(found, run.path, step, dataset)
     except CvaeError:  # missing, damaged or of another state: evaluated again
         return False

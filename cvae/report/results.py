@@ -73,9 +73,7 @@ def results(
             "per_class": figures.PER_CLASS,
             "versions": {
                 "python": platform.python_version(),
-                "tensorflow": " and ".join(
-                    dict.fromkeys(checkpoint.state["tensorflow"])
-                ),
+                "tensorflow": " and ".join(dict.fromkeys(checkpoint.state.tensorflow)),
                 "numpy": np.__version__,
                 "zhusuan": tables.implementations(evaluation),
                 "cvae": cvae.__version__,

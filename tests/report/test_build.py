@@ -88,8 +88,9 @@ def refusal(run, dataset):
 
 
 def test_a_run_trained_after_its_evaluation_has_to_be_evaluated_again(run, made):
-    state = {"step": 9999, "plan": [0, 0.0, 9999]}
-    run.save_checkpoint(run.load_checkpoint()._replace(state=state))
+    before = run.load_checkpoint()
+    later = before.state._replace(step=9999, plan=[0, 0.0, 9999])
+    run.save_checkpoint(before._replace(state=later))
     assert "scripts/evaluate.py --run" in refusal(run, made.dataset)
 
 

@@ -17,7 +17,8 @@ from cvae.data.dataset import Split
 from cvae.errors import CvaeError
 from cvae.plotting import style
 from cvae.report import figures
-from cvae.runs.run import AVERAGE, Checkpoint, Run
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
+from cvae.runs.run import Run
 from cvae.storage.checkout import ROOT
 
 STEP = 7
@@ -68,7 +69,7 @@ def trained(weights, tmp_path_factory):
     """A run with a checkpoint and metrics."""
     run = Run.create(tmp_path_factory.mktemp("runs") / "run", tiny.CONFIG)
     arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": STEP, "plan": [0, 0.0, STEP]}))
+    run.save_checkpoint(Checkpoint(arrays, State(STEP, [0, 0.0, STEP])))
     for row in drawings.metrics(epochs=3):
         run.append_metrics(row)
     return run
@@ -291,7 +292,7 @@ def test_a_diverged_run_is_one_line(trained, weights, dataset, tmp_path, name):
     shutil.copytree(str(trained.path), str(tmp_path / "run"))
     run = Run(tmp_path / "run")
     broken = {n + AVERAGE: 1e30 * array for n, array in weights.items()}
-    run.save_checkpoint(Checkpoint(broken, {"step": 9, "plan": [0, 0.0, 9]}))
+    run.save_checkpoint(Checkpoint(broken, State(9, [0, 0.0, 9])))
     with pytest.raises(CvaeError, match="not finite: its training diverged"):
         figures.draw(run, dataset, tmp_path / "figures", [name])
 

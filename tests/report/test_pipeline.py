@@ -13,7 +13,7 @@ from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
 from cvae.report import document, pipeline
-from cvae.training import loop
+from cvae.training import console
 
 
 def test_from_nothing_to_the_pdf(made):
@@ -61,7 +61,7 @@ def test_a_missing_library_is_said_before_the_work_and_not_after(
 def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
     tiny_preset, mnist_dir, capsys, monkeypatch
 ):
-    monkeypatch.setattr(loop, "train_and_tell", lambda *args, **kwargs: 130)
+    monkeypatch.setattr(console, "train_with_console", lambda *args, **kwargs: 130)
     assert pipeline.make_report("tiny", tiny_preset / "report", mnist_dir) == 130
     assert "make report" in capsys.readouterr().out
     assert not (tiny_preset / "report").exists()

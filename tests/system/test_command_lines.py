@@ -24,7 +24,7 @@ from cvae.evaluation import evaluate, tables
 from cvae.report import document, figures, pipeline, samples, typst
 from cvae.runs import pretrained
 from cvae.runs.run import Run
-from cvae.training import loop
+from cvae.training import console
 
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*.py"))
 HUGE = ["9" * 20, "9" * 400, "1e400", "9" * 5000, "1," * 5000 + "1"]
@@ -51,7 +51,7 @@ PLACES = [
 ]
 SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
 WORK = {
-    *("train_and_tell", "write_samples", "evaluate_run", "draw", "build"),
+    *("train_with_console", "write_samples", "evaluate_run", "draw", "build"),
     *("make_report", "export", "_make", "_install"),
 }
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
@@ -114,7 +114,7 @@ def calls(monkeypatch):
     stub(mnist, "load", Dataset("mnist", split, split, ""))
     stub(mnist, "fetch", [Verified(ROOT / "setup.py", b"")])
     stub(mnist, "parse", Dataset("mnist", split, split, ""))
-    stub(loop, "train_and_tell", 0)
+    stub(console, "train_with_console", 0)
     stub(samples, "write_samples", [])
     stub(evaluate, "evaluate_run", {})
     stub(tables, "evaluation_table", "")

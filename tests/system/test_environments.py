@@ -25,6 +25,7 @@ from cvae.cli import STOP_SIGNALS, options, parser
 from cvae.errors import CvaeError
 from cvae.evaluation.partial import Partial
 from cvae.runs import run
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run
 from cvae.storage import files
 from cvae.training import loop
@@ -143,9 +144,8 @@ def checkout(mnist_dir, tmp_path_factory):
     (root / "setup.py").write_text("")
     made = Run.create(root / "runs" / "mine", tiny.CONFIG)
     weights = tiny.random_weights(tiny.shapes(tiny.CONFIG))
-    arrays = {name + run.AVERAGE: array for name, array in weights.items()}
-    state = {"step": 1, "plan": [0, 0.0, 1], "tensorflow": ["1"], "zhusuan": ["1"]}
-    made.save_checkpoint(run.Checkpoint(arrays, state))
+    arrays = {name + AVERAGE: array for name, array in weights.items()}
+    made.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1], ["1"], ["1"])))
     for folder in (root, root / "scripts"):
         for name in SHADOWS:
             (folder / f"{name}.py").write_text("raise SystemExit('a stranger')")
@@ -276,7 +276,7 @@ def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch):
     with pytest.raises(loop.Interrupted) as stop:
         loop.train(made, tiny.dataset(mnist))
     assert stop.value.status == 130
-    assert made.load_checkpoint().state["step"] == last
+    assert made.load_checkpoint().state.step == last
 
 
 def test_a_closed_terminal_stops_a_training_as_sigterm_does(mnist, runs, monkeypatch):
