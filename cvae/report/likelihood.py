@@ -246,7 +246,7 @@ def generalization(measured: Dict[str, Any]) -> str:
 
 
 def inference(measured: Dict[str, Any]) -> str:
-    """Return what the gap between bound and likelihood tells of the encoder."""
+    """Return what the gap between bound and likelihood measures."""
     above = slack(measured)
     if above > 0:
         text = (
@@ -260,7 +260,7 @@ def inference(measured: Dict[str, Any]) -> str:
     else:
         text = (
             "The importance-sampled estimate is not above the bound: with so few "
-            "particles, it tells nothing about this divergence."
+            "particles, it does not measure this divergence."
         )
     if "ais" not in measured:
         text += (

@@ -38,7 +38,7 @@ def test_few_levels_or_gains_that_do_not_fall_are_not_extrapolated(levels):
     assert likelihood.remaining_bias(levels) is None
 
 
-def test_growth_is_told_of_one_two_and_more_levels():
+def test_growth_is_described_for_one_two_and_more_levels():
     measured = standin.evaluation(growth=flat(5000))
     assert "With 5,000 particles, the estimate" in likelihood.growth(measured)
     measured = standin.evaluation(growth=flat(10, 5000))
@@ -53,7 +53,7 @@ def test_growth_is_told_of_one_two_and_more_levels():
 
 
 @pytest.mark.parametrize("p5, few", [(4.2, True), (40.0, False)])
-def test_a_small_effective_sample_size_is_told(p5, few):
+def test_a_small_effective_sample_size_is_named(p5, few):
     text = likelihood.draws({"median": 300.0, "p5": p5, "particles": 5000})
     assert "a bias of 0.002 and 0.1" in text or not few  # (1 / ESS - 1 / 5,000) / 2
     assert ("a handful of draws" in text) == few
@@ -94,7 +94,7 @@ def test_an_estimate_below_the_bound_is_not_called_a_gap():
 
 
 @pytest.mark.parametrize("ais", [None, standin.annealed()])
-def test_a_run_without_annealing_is_told(ais):
+def test_a_run_without_annealing_is_named(ais):
     measured = standin.evaluation(**({"ais": ais} if ais else {}))
     assert ("was not run" in likelihood.inference(measured)) == (ais is None)
     assert bool(likelihood.annealing(ais)) == (ais is not None)
@@ -145,7 +145,7 @@ def test_published_values_are_above_near_and_below():
     assert "IAF at \u221279.10. The models" in text and "below" not in text
 
 
-def test_fewer_particles_than_others_used_are_told():
+def test_fewer_particles_than_others_used_are_named():
     few = measurements(marginal=estimate(-84.7, 0.2, particles=100))
     assert "fewer particles" in likelihood.comparison(few)
     assert "fewer particles" not in likelihood.comparison(measurements())

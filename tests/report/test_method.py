@@ -57,7 +57,7 @@ def test_convolutional_networks_are_described_with_their_sizes(film):
         (dict(epochs=None), "as many as the time budget allowed"),
     ],
 )
-def test_what_was_done_is_told_where_it_was_done(changes, phrase):
+def test_what_was_done_is_described_where_it_was_done(changes, phrase):
     assert phrase in optimization(**changes)
     plain = dict(
         optimizer="muon" if changes.get("optimizer") == "adam" else "adam",
@@ -70,7 +70,7 @@ def test_what_was_done_is_told_where_it_was_done(changes, phrase):
     assert phrase not in optimization(**plain)
 
 
-def test_a_run_that_its_time_budget_shortened_is_told():
+def test_a_run_that_its_time_budget_shortened_is_described():
     text = optimization({"epoch": 41.5})
     assert "16,407 steps in 9.7 minutes: 41.5 passes" in text
     assert "The 70.0 passes of its settings did not fit" in text
@@ -83,7 +83,7 @@ def test_the_score_is_omitted_or_kept():
 
 
 @pytest.mark.parametrize("particles, more", [(5000, False), (10000, True)])
-def test_near_ties_are_told_where_more_particles_decide_them(particles, more):
+def test_near_ties_are_described_where_more_particles_decide_them(particles, more):
     found = dict(standin.evaluation()["classifier"], particles=particles)
     measured = {"classifier": found, "marginal": estimate(-84.7, 0.2, particles=5000)}
     text = method.close_calls(measured, 4.0)

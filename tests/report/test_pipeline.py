@@ -49,7 +49,7 @@ def test_a_second_call_neither_trains_nor_evaluates(
         assert again.read_bytes() == path.read_bytes()
 
 
-def test_a_missing_library_is_said_before_the_work_and_not_after(
+def test_a_missing_library_is_an_error_before_the_work(
     tiny_preset, mnist_dir, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
@@ -58,7 +58,7 @@ def test_a_missing_library_is_said_before_the_work_and_not_after(
     assert list(tiny_preset.iterdir()) == []
 
 
-def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
+def test_a_stopped_training_stops_the_report_and_prints_how_to_continue(
     tiny_preset, mnist_dir, capsys, monkeypatch
 ):
     monkeypatch.setattr(console, "train_with_console", lambda *args, **kwargs: 130)
@@ -77,9 +77,7 @@ def test_a_run_with_other_settings_is_refused_and_kept(tiny_preset):
     assert pipeline.open_or_create(path, tiny.CONFIG).config == tiny.CONFIG
 
 
-def test_without_mirror_or_copy_it_says_so_in_a_box_and_takes_the_small_set(
-    monkeypatch, capsys
-):
+def test_without_mirror_or_copy_a_box_announces_the_small_set(monkeypatch, capsys):
     calls = []
 
     def load(name, mnist_dir=None):
@@ -98,7 +96,7 @@ def test_without_mirror_or_copy_it_says_so_in_a_box_and_takes_the_small_set(
     assert command[0] == sys.executable and command[-2:] == ["--extra", "offline"]
 
 
-def test_a_damaged_copy_is_an_error_and_no_reason_to_fall_back(tmp_path):
+def test_a_damaged_copy_is_an_error_without_a_fall_back(tmp_path):
     for file in mnist_module.FILES:
         (tmp_path / file.name).write_bytes(b"damaged")
     with pytest.raises(CvaeError, match=str(tmp_path)):
