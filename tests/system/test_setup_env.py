@@ -1,10 +1,13 @@
 """scripts/setup_env.py on fake interpreters: when an environment is made, of what."""
 
+import errno
+import fcntl
 import os
 import signal
 import time
 
 import pytest
+import setup_env
 from machine import fake_python, later_python, write_program
 
 # When it is made ------------------------------------------------------------------
@@ -101,6 +104,17 @@ def test_two_environments_of_a_checkout_are_made_at_the_same_time(machine):
     (machine.home / "go").touch()
     first.communicate(timeout=60)
     assert first.returncode == 0
+
+
+def test_without_locks_the_set_up_works_after_one_note(tmp_path, monkeypatch, capsys):
+    def refuse(*unused):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with setup_env._locked(tmp_path / "venv"):
+        assert (tmp_path / "venv").is_dir()
+    out = capsys.readouterr().out
+    assert out.startswith("note: ") and out.count("\n") == 1 and "be locked" in out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
