@@ -14,7 +14,7 @@ from cvae.errors import CvaeError
 LOG = "setup.log"  # in the environment: the output of the last command
 REMEDIES = (  # the first whose pattern the output matches
     ("SIGILL", "TensorFlow needs a processor with AVX"),
-    ("No space left|Disk quota", "free 2 GB of disk space"),
+    ("No interpreter|No download", "install that Python, or choose one with PYTHON"),
     ("(?i)connect|timed out|dns|ssl|proxy", "check the network and https_proxy"),
     ("", "run `make env` again"),
 )
@@ -48,7 +48,8 @@ def call(command, venv):
         lines = [end, *filter(None, map(str.strip, output.splitlines()))]
         errors = [line for line in lines if re.match("(?i)error", line)] or lines
         remedy = next(do for why, do in REMEDIES if re.search(why, f"{end} {output}"))
-        raise CvaeError(f"{errors[-1][:200]}; {remedy}, or see {venv / LOG}")
+        cause = re.sub("(?i)^error: ", "", errors[-1])[:200]
+        raise CvaeError(f"{cause}; {remedy}, or see {venv / LOG}")
 
 
 def run(command, environ=None, deadline=math.inf):
@@ -58,6 +59,7 @@ def run(command, environ=None, deadline=math.inf):
     `time.monotonic()`; `subprocess.TimeoutExpired`) and when this process is stopped.
     """
     with tempfile.TemporaryFile() as output:  # a child that lives on keeps a pipe open
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
         streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
         child = subprocess.Popen(
             command, env=environ, start_new_session=True, **streams

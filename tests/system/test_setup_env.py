@@ -167,7 +167,6 @@ def test_an_unknown_extra_is_one_line_with_the_known_ones(ready, extra):
 @pytest.mark.parametrize(
     "said, remedy",
     [
-        ("ERROR: [Errno 28] No space left on device", "free 2 GB of disk space"),
         ("NewConnectionError\nERROR: No matching distribution", "check the network"),
         ("ERROR: a fault nobody thought of\nlast words", "run `make env` again"),
     ],
@@ -176,7 +175,7 @@ def test_a_failed_installation_is_one_line_with_cause_and_remedy(machine, said, 
     fake_python(machine.path / "python3.7")
     status, _, err = machine.set_up(PIP_SAYS=said)
     assert (status, err.count("\n")) == (2, 1)
-    (cause,) = [line for line in said.split("\n") if line.startswith("ERROR")]
+    cause = said.partition("ERROR: ")[2].partition("\n")[0]
     what = "error: cannot install pip, setuptools and wheel: "
     assert err.startswith(f"{what}{cause}; {remedy}")
     log = machine.venv / "setup.log"
