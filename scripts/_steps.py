@@ -1,7 +1,6 @@
 """Steps of the set-up: commands that show progress and end in one line if they fail."""
 
 import contextlib
-import math
 import os
 import re
 import signal
@@ -52,18 +51,15 @@ def call(command, venv):
         raise CvaeError(f"{cause}; {remedy}, or see {venv / LOG}")
 
 
-def run(command, environ=None, deadline=math.inf):
+def run(command, environ=None, deadline=float("inf")):
     """Run a command without input, with a dot every ten seconds: (status, output).
 
     It has a process group of its own, which is killed at the deadline (in seconds of
     `time.monotonic()`; `subprocess.TimeoutExpired`) and when this process is stopped.
     """
     with tempfile.TemporaryFile() as output:  # a child that lives on keeps a pipe open
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-        child = subprocess.Popen(
-            command, env=environ, start_new_session=True, **streams
-        )
+        files = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        child = subprocess.Popen(command, env=environ, start_new_session=True, **files)
         try:
             while child.returncode is None:
                 left = deadline - time.monotonic()
