@@ -42,7 +42,6 @@ print(json.dumps([base, "is {} {}.{} on {} {}".format(
     platform.python_implementation(), sys.version_info[0], sys.version_info[1],
     sys.platform, platform.machine() if sys.maxsize > 2**32 else "32-bit")]))
 """
-PROBE_SECONDS = 20
 
 
 def find_python(stacks, command=None):
@@ -65,7 +64,7 @@ def find_python(stacks, command=None):
                 return stack, base
             refused[path] = f"{path} {what}"
     last = [stack for stack in STACKS if stack in stacks][-1]
-    if shutil.which("uv") and not command:
+    if shutil.which("uv") and not command:  # which today has later Pythons only
         return last, last.versions[0]
     needs = " or ".join(
         f"{s.title} (CPython {', '.join(s.versions)}; {', '.join(s.machines)})"
@@ -81,8 +80,7 @@ def find_python(stacks, command=None):
 def _candidates(version):
     """Yield paths of what may be CPython `version`, such as 3.7, best first."""
     name = f"python{version}"
-    for folder in os.get_exec_path():
-        yield from filter(None, [shutil.which(name, path=folder)])
+    yield from filter(None, [shutil.which(name, path=f) for f in os.get_exec_path()])
     yield sys.executable
     pyenv = glob.escape(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))
     found = glob.glob(os.path.join(pyenv, "versions", f"{version}.*", "bin", name))
@@ -97,8 +95,8 @@ def _probe(path):
     if not program:
         return None, "is not a program"
     try:
-        deadline = time.monotonic() + PROBE_SECONDS
-        status, output = run([program, "-E", "-s", "-c", PROBE], deadline=deadline)
+        command = [program, "-E", "-s", "-c", PROBE]
+        status, output = run(command, deadline=time.monotonic() + 20)
         if status == 0:
             return json.loads(output.splitlines()[-1])
         lines = output.strip().splitlines() or [f"status {status}"]

@@ -1,7 +1,6 @@
 """Steps of the set-up: commands that show progress and end in one line if they fail."""
 
 import contextlib
-import math
 import os
 import re
 import signal
@@ -14,7 +13,7 @@ from cvae.errors import CvaeError
 LOG = "setup.log"  # in the environment: the output of the last command
 REMEDIES = (  # the first whose pattern the output matches
     ("SIGILL", "TensorFlow needs a processor with AVX"),
-    ("No space left|Disk quota", "free 2 GB of disk space"),
+    ("No interpreter|No download", "install that Python, or choose one with PYTHON"),
     ("(?i)connect|timed out|dns|ssl|proxy", "check the network and https_proxy"),
     ("", "run `make env` again"),
 )
@@ -48,20 +47,19 @@ def call(command, venv):
         lines = [end, *filter(None, map(str.strip, output.splitlines()))]
         errors = [line for line in lines if re.match("(?i)error", line)] or lines
         remedy = next(do for why, do in REMEDIES if re.search(why, f"{end} {output}"))
-        raise CvaeError(f"{errors[-1][:200]}; {remedy}, or see {venv / LOG}")
+        cause = re.sub("(?i)^error: ", "", errors[-1])[:200]
+        raise CvaeError(f"{cause}; {remedy}, or see {venv / LOG}")
 
 
-def run(command, environ=None, deadline=math.inf):
+def run(command, environ=None, deadline=float("inf")):
     """Run a command without input, with a dot every ten seconds: (status, output).
 
     It has a process group of its own, which is killed at the deadline (in seconds of
     `time.monotonic()`; `subprocess.TimeoutExpired`) and when this process is stopped.
     """
     with tempfile.TemporaryFile() as output:  # a child that lives on keeps a pipe open
-        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
-        child = subprocess.Popen(
-            command, env=environ, start_new_session=True, **streams
-        )
+        files = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        child = subprocess.Popen(command, env=environ, start_new_session=True, **files)
         try:
             while child.returncode is None:
                 left = deadline - time.monotonic()

@@ -113,8 +113,7 @@ def _make(venv, lock, python, stamp):
     program = [*uv, python] if uv[0] else [python, "-E", "-s", "-m", "venv"]
     with step("make the environment"):
         call([*program, str(venv)], venv)
-    base = os.path.realpath(str(python_of(venv)))
-    _stamp.write(venv, dict(stamp, python=base, locks={}))
+    _stamp.write(venv, dict(stamp, python=str(python_of(venv).resolve()), locks={}))
     # The bundled pip may be too old, and sources are built with the lock's setuptools.
     entry = r"^(?:pip|setuptools|wheel)==.*(?:\n[ \t]+--hash.*)*\n"
     text = (ROOT / lock).read_text(encoding="utf-8")
@@ -156,8 +155,8 @@ def main():
         default = os.environ.get(name.upper()) or None
         add(f"--{name}", type=kind, default=default, help=text)
     text = "install requirements-EXTRA.txt, too; may be given several times"
-    extra = options.choice(sorted(extras))
-    add("--extra", type=extra, action="append", default=[], help=text)
+    choice = options.choice(sorted(extras))
+    add("--extra", type=choice, action="append", default=[], help=text)
     args = parser.parse_args()
     set_up(ROOT / args.venv, args.extra, args.python, args.stack, args.zhusuan)
 
