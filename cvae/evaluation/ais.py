@@ -175,7 +175,7 @@ class Annealer:
         if start is None:
             z = self._session.run(self._prior, feed)
         else:
-            z = np.broadcast_to(start, (CHAINS,) + start.shape)
+            z = np.broadcast_to(start, self._z.shape.as_list())
         log_weights, rates = 0.0, []
         for begin in range(0, len(betas) - 1, SPAN):
             part = betas[begin : begin + SPAN + 1]
@@ -198,7 +198,7 @@ class Annealer:
         logarithm of the step size. Each pass corrects the size accordingly.
         """
         bits, labels, z = self._simulate(_TUNING, 0)
-        tiled = np.broadcast_to(z, (CHAINS,) + z.shape)
+        tiled = np.broadcast_to(z, self._z.shape.as_list())
         feed = {self._bits: bits, self._labels: labels, self._z: tiled}
         slope = self._session.run(self._slope, feed)
         kernel = Kernel(0.5, np.mean(np.square(slope[0], dtype=np.float64), 0))

@@ -1,6 +1,7 @@
 """Annealed importance sampling against models whose log p(x | y) is known exactly."""
 
 import dataclasses
+import gc
 
 import numpy as np
 import pytest
@@ -79,8 +80,9 @@ def single(linear):
     """An `Annealer` of the linear-Gaussian model with one chain."""
     with pytest.MonkeyPatch().context() as patch:
         patch.setattr(ais, "CHAINS", 1)
-        with annealer_of(linear[0]) as annealer:
-            yield annealer
+        annealer = annealer_of(linear[0])
+    with annealer:
+        yield annealer
 
 
 def assert_mean_is_one(ratios):
@@ -248,7 +250,7 @@ def test_images_and_paths_have_random_numbers_of_their_own(annealer):
         for key in annealer._session.run(slots, annealer._feed(path, group))
     ]
     assert len(set(keys)) == len(keys)
-    numbers = [key[1] // len(stateless.PURPOSES) for key in keys]
+    numbers = [int(key[1]) // len(stateless.PURPOSES) for key in keys]
     (own,) = stateless.EVALUATION_NUMBERS["annealing"]
     assert own.start == min(numbers) and max(numbers) in own
 
@@ -356,13 +358,21 @@ def test_weights_of_another_architecture_or_not_finite_are_refused(
     plane_weights, monkeypatch
 ):
     closed, close = [], tf.Session.close
-    monkeypatch.setattr(
-        tf.Session, "close", lambda self: (closed.append(self), close(self))
-    )
-    with pytest.raises(CvaeError, match="another architecture"):
-        Annealer(dataclasses.replace(PLANE, hidden=(7,)), plane_weights)
+
+    def spy(session):
+        closed.append(id(session))
+        close(session)
+
+    monkeypatch.setattr(tf.Session, "close", spy)
+    other = dataclasses.replace(PLANE, hidden=(7,))
+    with pytest.raises(CvaeError, match="another architecture") as caught:
+        Annealer(other, plane_weights)
+    assert closed, "a constructor that fails closes its session"
     diverged = dict(plane_weights)
     diverged["gen/x_logits/bias"] = np.full(8, np.nan, np.float32)
-    with pytest.raises(CvaeError, match="not finite"):
+    del caught  # whose traceback had the session
+    gc.collect()
+    closed.clear()
+    with pytest.raises(CvaeError, match="not finite") as caught:
         Annealer(PLANE, diverged)
-    assert len(closed) == 2, "a constructor that fails closes its session"
+    assert closed and caught
