@@ -68,7 +68,6 @@ def test_importance_sampling_lies_between_the_bound_and_the_truth(linear):
 
 def test_importance_sampling_closes_in_on_the_truth_as_particles_grow(linear):
     shipped, bits, labels, truth, model = linear
-    bits, labels, truth = bits[:200], labels[:200], truth[:200]
     gaps = [
         truth - shipped.log_likelihood(bits, labels, particles)
         for particles in (1, 10, 100, 1000)
