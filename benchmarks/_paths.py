@@ -1,4 +1,4 @@
-"""Let a benchmark that is run as a script import the package."""
+"""Make the package importable for a benchmark that runs as a script."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _one_line(kind, error, trace):
-    """Print an error of the package's as one line, also while it is imported."""
+    """Print an error of the package as one line, also during the imports."""
     if kind.__name__ != "CvaeError":
         sys.__excepthook__(kind, error, trace)
         return

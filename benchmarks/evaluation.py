@@ -1,13 +1,13 @@
-"""Rate of importance sampling beside that of a plain matrix product, same run.
+"""Measure the rate of importance sampling beside that of a plain matrix product.
 
     python benchmarks/evaluation.py
     python benchmarks/evaluation.py --repeats 15 --output benchmarks/evaluation.json
 
-The default settings but for 800 units a layer, the class concatenated alone; initial
-weights, random bits: speed does not hang on them. Counted are the decoder's matrix
-products alone. All rows take turns in each repeat, so that whatever else the machine
-does falls on all of them; a share is that of the same repeat's matrix product. CPU
-time, of all threads, hardly feels a busy machine.
+The settings are the defaults with 800 units in a layer and without FiLM. The weights
+are initial ones and the bits random, as speed does not depend on them. Only the matrix
+products of the decoder are counted. All rows take turns in each repeat, so that other
+work of the machine affects all of them. A share is relative to the matrix product of
+the same repeat. The CPU time of all threads depends little on other work.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -36,7 +36,7 @@ PRODUCTS = 15  # a repeat
 IMAGES, PARTICLES = 40, 1000  # a repeat
 PRODUCT = "matrix product"
 
-# What the evaluation does, and the same without one idea each.
+# The evaluation, and the same without one idea each.
 VARIANTS = {
     "as it is": [],
     "log p(x|y,z) as ZhuSuan computes it": [
@@ -79,7 +79,7 @@ def main():
 
 
 def _summary(rates):
-    """Figures of billions of operations a second, `[repeats, 2]`: by wall, CPU time."""
+    """Return the JSON of rates in GFLOP/s, `[repeats, 2]`: by wall and by CPU time."""
     product = rates[PRODUCT]
     rows = [
         {
@@ -101,19 +101,24 @@ def _summary(rates):
 
 
 def _table(results):
-    title = "{repeats} repeats on {cores} cores, load {load:.1f}; median (quartiles)"
-    lines = [title.format(**results), ""]
-    line = "| {:36} | {:>15} | {:>18} | {:>18} |"
-    lines.append(line.format("", "GFLOP/s", "share", "share of CPU time"))
+    title = (
+        f"{results['repeats']} repeats on {results['cores']} cores, load "
+        f"{results['load']:.1f}; median (quartiles)"
+    )
+    lines = [title, "", _line("", "GFLOP/s", "share", "share of CPU time")]
     lines.append("|" + " --- |" * 4)
     for row in results["rows"]:
         cells = [
-            "{median:.0f} ({low:.0f}-{high:.0f})".format(**row["gflops"]),
-            "{median:.2f} ({low:.2f}-{high:.2f})".format(**row["share"]),
-            "{median:.2f} ({low:.2f}-{high:.2f})".format(**row["share_of_cpu_time"]),
+            shared.with_quartiles(row["gflops"], 0),
+            shared.with_quartiles(row["share"]),
+            shared.with_quartiles(row["share_of_cpu_time"]),
         ]
-        lines.append(line.format(row["name"], *cells))
+        lines.append(_line(row["name"], *cells))
     return "\n".join(lines)
+
+
+def _line(name, rate, share, cpu_share):
+    return f"| {name:36} | {rate:>15} | {share:>18} | {cpu_share:>18} |"
 
 
 @contextlib.contextmanager
@@ -133,7 +138,7 @@ def _product_flop():
 
 
 def _decoder_flop(config):
-    """Of one particle: a multiplication and an addition for each weight."""
+    """Return the operations of a particle: two for each weight of the decoder."""
     return 2 * sum(
         n_in * n_out for name, (n_in, n_out) in layers(config) if "gen/" in name
     )

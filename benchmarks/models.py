@@ -1,15 +1,15 @@
-"""What each idea gives: models that differ from a base in one thing, held-out images.
+"""Measure what each idea gives: variants of a base, judged by held-out images.
 
     python benchmarks/models.py
     python benchmarks/models.py --only base blocks --images 10000
     python benchmarks/models.py --only base adam adam-low --epochs 3
 
-Each trains on the first 50,000 training images by the same seed, and is judged by the
-last 10,000; the test set is not looked at. The budget is the base's 16 epochs (or
-`--epochs`), some twelve minutes on two cores, or as many as take the base's time where
-the row says so. Runs are kept in runs/models: one that was trained before is not
-trained again, and one that was stopped goes on. Rows of earlier calls, which were of
-other variants or epochs, stay in the JSON.
+Each variant differs from the base in one setting. It is trained on the first 50,000
+training images with the same seed and evaluated on the last 10,000; the test set is not
+used. The length is the base's 16 epochs (or `--epochs`), some twelve minutes on two
+cores, or as many epochs as take the base's time where the row states it. Runs are kept
+in runs/models: a trained run is not trained again, and a stopped run is resumed. Rows
+of earlier calls with other variants or epochs stay in the JSON.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -36,7 +36,7 @@ PARTICLES = 100
 
 
 class Variant(NamedTuple):
-    """What the table calls it, and what it changes of the base."""
+    """A name in the table, and the settings that differ from the base."""
 
     text: str
     changes: Dict[str, Any]
@@ -54,7 +54,8 @@ VARIANTS = {
     "wide": Variant("800 units in the dense layer", {"hidden": (800,)}),
     "deep": Variant("two dense layers of 400", {"hidden": (400, 400)}),
     "no-film": Variant(
-        "the class scales and shifts the convolutions' features alone", {"film": False}
+        "the class scales and shifts only the features of convolutions",
+        {"film": False},
     ),
     "narrow": Variant(
         "half the feature maps, in the base's time",
@@ -68,9 +69,9 @@ VARIANTS = {
     "score": Variant("the score term kept", {"path_derivative": False}),
     "rate-low": Variant("half the rate", {"learning_rate": BASE.learning_rate / 2}),
     "rate-high": Variant("twice the rate", {"learning_rate": 2 * BASE.learning_rate}),
-    "adam": Variant("Adam alone", {"optimizer": "adam"}),
+    "adam": Variant("Adam only", {"optimizer": "adam"}),
     "adam-low": Variant(
-        "Adam alone, half the rate",
+        "Adam only, half the rate",
         {"optimizer": "adam", "learning_rate": BASE.learning_rate / 2},
     ),
     "batch": Variant("batches of 256", {"batch_size": 256}),
@@ -91,7 +92,7 @@ VARIANTS = {
 
 
 def main():
-    """Train and evaluate what is asked for, print the table, write the JSON."""
+    """Train and evaluate the chosen variants, print the table, write the JSON."""
     parser = cli.Parser(__doc__)
     parser.add_argument(
         "--only",
@@ -99,21 +100,21 @@ def main():
         type=options.choice(VARIANTS),
         default=list(VARIANTS),
         metavar="NAME",
-        help="some of " + ", ".join(VARIANTS),
+        help="variants, some of " + ", ".join(VARIANTS),
     )
     parser.add_argument(
         "--epochs",
         type=options.whole(1, 1000),
         default=int(BASE.epochs),
         metavar="E",
-        help="of the base",
+        help="epochs of the base",
     )
     parser.add_argument(
         "--images",
         type=options.whole(2, 10000),
         default=2000,
         metavar="N",
-        help="of those held out, for importance sampling",
+        help="held-out images for importance sampling",
     )
     options.add_mnist_dir(parser)
     shared.add_output(parser, __file__)
@@ -130,19 +131,19 @@ def main():
 
 
 def key_of(name: str, epochs: float) -> str:
-    """Return what the JSON calls the variant `name` of a base of so many epochs."""
+    """Return the key in the JSON of the variant `name` of a base of `epochs`."""
     return f"{name}-{epochs:g}"
 
 
 def config_of(variant: Variant, epochs: float) -> Config:
-    """Return the settings of a variant of a base of so many epochs."""
+    """Return the settings of a variant of a base of `epochs`."""
     settings = dict(BASE.to_dict(), **variant.changes)
     settings["epochs"] *= epochs / BASE.epochs
     return Config.from_dict(settings)
 
 
 def row(variant, path, dataset, arguments):
-    """Train and evaluate one variant: what the JSON says of it."""
+    """Train and evaluate one variant; return its entry of the JSON."""
     run = pipeline.open_or_create(path, config_of(variant, arguments.epochs))
     last = loop.train(run, dataset)
     train, held_out, name = loop.splits(dataset, run.config)
@@ -167,7 +168,7 @@ def row(variant, path, dataset, arguments):
 
 
 def table(rows, epochs):
-    """What is printed: bounds and estimates in nats, beside the base's, in Markdown."""
+    """Return bounds and estimates in nats beside those of the base, in Markdown."""
     keys = [key_of(name, epochs) for name in VARIANTS]
     base = rows.get(key_of("base", epochs))
     lines = [
@@ -193,14 +194,14 @@ def _cells(found, base):
 
     return [
         found["text"],
-        "{:g}".format(found["settings"]["epochs"]),
-        "{:.1f}".format(found["minutes"]),
+        f"{found['settings']['epochs']:g}",
+        f"{found['minutes']:.1f}",
         beyond(lambda r: r["train_bound"]),
         beyond(lambda r: r["bound"]),
         beyond(lambda r: r["log_likelihood"]["mean"]),
         beyond(lambda r: r["marginal"]["mean"]),
-        "{:.2f} %".format(100.0 * found["error_rate"]),
-        "{:,}".format(found["n_images"]),
+        f"{100.0 * found['error_rate']:.2f} %",
+        f"{found['n_images']:,}",
     ]
 
 

@@ -1,26 +1,29 @@
-"""How a training step's time and memory grow with its sizes, beside its arithmetic.
+"""Measure how time and memory of a training step grow with its sizes.
 
     python benchmarks/scaling.py
     python benchmarks/scaling.py --quick --output quick.json
 
-Five axes through the default settings, the class concatenated alone: batch, particles,
-width of all hidden layers, latent dimension, training images (MNIST's first; more than
-60,000 are all of them, moved by a pixel in each of nine directions in turn). Each point
-is a new process, so that its peak memory is its own; all take turns in each repeat.
+There are five axes through the default settings without FiLM: batch, particles, width
+of all hidden layers, latent dimension, and training images (the first ones of MNIST;
+more than 60,000 are all of them, moved by a pixel in each of nine directions in turn).
+Each point is a new process, so that its peak memory is its own. All points take turns
+in each repeat.
 
-- Time is that of `Trainer.steps` and of the order of its images, some steps a call as
-  in training: the median over the calls of all repeats, after a warm-up. It is beside
-  the operations of the matrix products, counted from the layers' sizes.
-- Memory is the peak of the process, from loading MNIST to the last step. "Own" is what
-  lies beyond importing TensorFlow, "needed" what must be there at once by count: the
-  weights with their average and Adam's moments, a step's values, the images.
+- Time is that of `Trainer.steps` and of the order of its images, several steps in a
+  call as in training: the median over the calls of all repeats, after a warm-up. The
+  table has beside it the operations of the matrix products, counted from the sizes of
+  the layers.
+- Memory is the peak of the process, from loading MNIST to the last step. "Own" is the
+  memory beyond that of importing TensorFlow. "Needed" is a count of what must be in
+  memory at once: the weights with their average and Adam's moments, the values of a
+  step, the images.
 - A slope is a power of the axis, by least squares of logarithms over the upper half of
-  its points. Too fast is what grows by over 0.1 more than the arithmetic: time an image
-  more than its operations, own memory more than those of a step, or, along the training
-  images, of an epoch.
-- An axis bends where the arithmetic begins to show: from that point on the time of a
+  its points. A quantity grows too fast if its slope exceeds that of the arithmetic by
+  over 0.1: time of an image against its operations; own memory against the operations
+  of a step or, along the training images, of an epoch.
+- An axis bends where the arithmetic begins to show. From that point on, the time of a
   step grows at least 0.7 times as fast as its operations, in logarithms, between any
-  point and the next whose operations are a quarter more. Before it, overhead hides it.
+  point and the next one with a quarter more operations. Before it, overhead dominates.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -45,8 +48,8 @@ from cvae.errors import CvaeError
 from cvae.progress import Progress
 from cvae.storage import files
 
-SECONDS, QUICK_SECONDS = 1.2, 0.2  # of timed calls, a point and repeat
-FAST, APART = 0.7, 1.25  # share of the arithmetic's growth; growth that can be seen
+SECONDS, QUICK_SECONDS = 1.2, 0.2  # of timed calls, for each point and repeat
+FAST, APART = 0.7, 1.25  # share of the arithmetic's growth; growth that shows
 TOO_FAST = 0.1
 
 
@@ -86,14 +89,16 @@ def main():
     """Measure, print the tables, write JSON and chart."""
     parser = cli.Parser(__doc__)
     shared.add_repeats(parser, 2, most=100)
-    parser.add_argument("--quick", action="store_true", help="once, and a few points")
+    parser.add_argument(
+        "--quick", action="store_true", help="measure a few points, once"
+    )
     options.add_mnist_dir(parser)
     shared.add_output_with_chart(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
     if arguments.mnist_dir:
         os.environ["MNIST_DIR"] = str(arguments.mnist_dir)
-    mnist.fetch()  # missing is said here
+    mnist.fetch()  # raises here if it is missing
     if arguments.quick:
         axes = [axis._replace(values=axis.quick) for axis in AXES]
         found = _measure(axes, 1, QUICK_SECONDS)
@@ -106,7 +111,7 @@ def main():
 
 
 def _measure(axes, repeats, seconds):
-    """What `scaling_point.measure` said of each point, a list over the repeats."""
+    """Return the results of `scaling_point.measure`, point to a list over repeats."""
     points = list(dict.fromkeys(point for axis in axes for point in axis.points()))
     found = {point: [] for point in points}
     with Progress(repeats * len(points), unit="point") as progress:
@@ -118,7 +123,7 @@ def _measure(axes, repeats, seconds):
                 universal_newlines=True,
             )
             if done.returncode:
-                said = done.stderr.strip().splitlines() or ["no word of why"]
+                said = done.stderr.strip().splitlines() or ["no message"]
                 raise CvaeError(f"{point} failed: {said[-1]}")
             found[point].append(json.loads(done.stdout))
             progress.advance(1)
@@ -136,7 +141,7 @@ def _summary(axes, found):
         "default": dict(Point()._asdict()),
         "axes": measured,
         "too_fast": [
-            "{} along {}".format(what, axis["name"])
+            f"{what} along {axis['name']}"
             for axis in measured
             for what, beside in (("time", "operations"), ("memory", "work"))
             if axis["slopes"][what] - axis["slopes"][beside] > TOO_FAST
@@ -173,7 +178,7 @@ def _slope(x, y):
 
 
 def _work(axis, point):
-    """The operations of a step; along the images, of an epoch."""
+    """Return the operations of a step; along the images, those of an epoch."""
     at_once = point.images if axis.field == "images" else point.batch_size
     return at_once * point.flop_per_image()
 
@@ -198,9 +203,10 @@ def _row(value, point, repeats):
 
 
 def _bend(seconds, operations):
-    """Number of the first point from which on time follows the operations, both logs.
+    """Return the number of the point from which on time follows the operations.
 
-    None where it never does, or where the operations hardly grow.
+    Both arguments are logarithms. The result is None if time never follows, or if the
+    operations hardly grow.
     """
     bend = None
     for i in reversed(range(len(seconds))):
@@ -214,41 +220,45 @@ def _bend(seconds, operations):
 
 
 def _text(results):
-    title = (
-        "TensorFlow {tensorflow}, {repeats} repeats on {cores} cores, load {load:.1f}; "
-        "median (quartiles) over the calls; default: {sizes}"
-    )
-    sizes = ", ".join("{} {}".format(*item) for item in results["default"].items())
-    parts = [title.format(sizes=sizes, **results)]
+    sizes = ", ".join(f"{name} {size}" for name, size in results["default"].items())
+    parts = [
+        f"TensorFlow {results['tensorflow']}, {results['repeats']} repeats on "
+        f"{results['cores']} cores, load {results['load']:.1f}; median (quartiles) "
+        f"over the calls; default: {sizes}"
+    ]
     parts += [_table(axis) for axis in results["axes"]]
-    parts.append("Too fast: {}.".format(", ".join(results["too_fast"]) or "nothing"))
+    parts.append(f"Too fast: {', '.join(results['too_fast']) or 'nothing'}.")
     return "\n\n".join(parts)
 
 
 def _table(axis):
-    line = "| {:>16} | {:>21} | {:>8} | {:>8} | {:>7} | {:>6} | {:>9} |"
     heads = "microseconds an image|MFLOP|GFLOP/s|peak MB|own MB|needed MB".split("|")
-    lines = [line.format(axis["name"], *heads), "|" + " ---: |" * 7]
+    lines = [_line(axis["name"], *heads), "|" + " ---: |" * 7]
     for row in axis["rows"]:
         micro = {k: 1e6 * v for k, v in row["seconds_per_image"].items()}
         sizes = [row[key] for key in ("peak_bytes", "own_bytes", "needed_bytes")]
         cells = [
-            "{:,}".format(row["value"]),
-            "{median:.0f} ({low:.0f}-{high:.0f})".format(**micro),
-            "{:.2f}".format(row["flop_per_image"] / 1e6),
-            "{:.0f}".format(row["gflops"]),
+            f"{row['value']:,}",
+            shared.with_quartiles(micro, 0),
+            f"{row['flop_per_image'] / 1e6:.2f}",
+            f"{row['gflops']:.0f}",
             *(f"{size / 1e6:,.0f}" for size in sizes),
         ]
-        lines.append(line.format(*cells))
-    slopes = (
-        "Slopes from {:,} on: time an image {time:.2f}, operations {operations:.2f}; "
-        "own memory {memory:.2f} (peak {peak:.2f}), all operations {work:.2f}. {}."
+        lines.append(_line(*cells))
+    slopes = {name: f"{slope:.2f}" for name, slope in axis["slopes"].items()}
+    bend = "nowhere" if axis["bend"] is None else f"from {axis['bend']:,} on"
+    text = (
+        f"Slopes from {axis['upper_half_from']:,} on: time an image {slopes['time']}, "
+        f"operations {slopes['operations']}; own memory {slopes['memory']} (peak "
+        f"{slopes['peak']}), all operations {slopes['work']}. Time follows the "
+        f"operations {bend}."
     )
-    bend = "Time follows the operations {}".format(
-        "nowhere" if axis["bend"] is None else "from {:,} on".format(axis["bend"])
-    )
-    lines += ["", slopes.format(axis["upper_half_from"], bend, **axis["slopes"])]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", text])
+
+
+def _line(*cells):
+    widths = (16, 21, 8, 8, 7, 6, 9)
+    return shared.line([f"{cell:>{w}}" for cell, w in zip(cells, widths)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The chart of `scaling.py`: time above, memory below, a column for each axis."""
+"""Draw the chart of `scaling.py`: time above, memory below, a column for each axis."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from cvae.plotting.style import hexadecimal as _hex
 LEFT, BOTTOM = 43.0, 28.0  # points, for numbers and words
 WIDE, HIGH, GAP = 71.5, 84.0, 10.0  # points, of a panel
 KEY = (
-    ("dots: measured; ring: from there on time follows the operations", BLACK),
-    ("dashed above: the matrix products alone, at the best rate of all points", AXIS),
-    ("dashed below: TensorFlow imported, and what must be there by count", AXIS),
+    ("dots: measured; ring: from here on time follows the operations", BLACK),
+    ("dashed above: only the matrix products, at the best rate of all points", AXIS),
+    ("dashed below: TensorFlow imported, and the count of what is needed", AXIS),
     ("numbers: slopes of time and own memory over the upper half (operations)", BLACK),
 )
 
 
 @style.applied()
 def draw(path, axes):
-    """Draw `axes`, those of the results, in logarithms; dashed is the least possible.
+    """Draw the `axes` of the results on log scales; dashed is the least possible.
 
     Raises:
         CvaeError: the disk refuses.
@@ -38,7 +38,8 @@ def draw(path, axes):
             panel = style.add_axes(figure, corner + (WIDE, HIGH), style.WIDTH, height)
             _panel(panel, axis, curve, ink, axis["bend"] if up else None)
             panel.set_ylim(low / 1.2, high * room)
-            text = "{:.2f} ({:.2f})".format(*(axis["slopes"][name] for name in slopes))
+            measured, counted = (axis["slopes"][name] for name in slopes)
+            text = f"{measured:.2f} ({counted:.2f})"
             text, corner = style.spelled(text, True), ((1.0, 1.0), (0.0, -2.0))
             where = {"xycoords": "axes fraction", "size": SMALL}
             style.label(panel, text, *corner, ink, "right", "top", **where)
@@ -47,7 +48,7 @@ def draw(path, axes):
 
 
 def _times(axes):
-    """Microseconds an image of each axis: measured, and at the best rate, `[2, n]`."""
+    """Return microseconds an image of each axis, measured and at the best rate."""
     best = max(row["gflops"] for axis in axes for row in axis["rows"])
     return [
         np.array(
@@ -62,7 +63,7 @@ def _times(axes):
 
 
 def _memories(axes):
-    """Megabytes of each axis: at the peak, and what is needed, `[2, n]`."""
+    """Return megabytes of each axis, at the peak and needed, `[2, n]`."""
     return [
         np.array(
             [
@@ -98,7 +99,7 @@ def _panel(panel, axis, curve, ink, bend):
 
 
 def _name(panel, y_label, x_label):
-    """Words and numbers at the left column and the bottom row alone."""
+    """Write words and numbers only at the left column and the bottom row."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     number = FuncFormatter(lambda value, _: f"{value:,.0f}")

@@ -1,9 +1,9 @@
-"""One point of `scaling.py`: its sizes, what they cost by count, and by measurement.
+"""Measure one point of `scaling.py`, and count what its sizes cost.
 
     python benchmarks/scaling_point.py SECONDS BATCH_SIZE PARTICLES WIDTH Z_DIM IMAGES
 
-measures calls for so many seconds and prints JSON. It is a process of its own, so that
-its peak memory is of nothing else.
+measures calls for SECONDS and prints JSON. Each point has its own process, so that the
+peak memory is that of the point.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -27,7 +27,7 @@ MIN_CALLS = 3
 
 
 class Point(NamedTuple):
-    """The sizes that vary; by default the default settings', but a wider net's."""
+    """The sizes that vary, by default those of the settings except for `width`."""
 
     batch_size: int = Config().batch_size
     particles: int = Config().particles
@@ -36,7 +36,7 @@ class Point(NamedTuple):
     images: int = 60000
 
     def config(self):
-        """Return the default settings of these sizes, the class concatenated alone."""
+        """Return the default settings with these sizes and without FiLM."""
         return Config(
             batch_size=self.batch_size,
             particles=self.particles,
@@ -45,14 +45,14 @@ class Point(NamedTuple):
         )
 
     def flop_per_image(self):
-        """Count the operations in the matrix products of a step, an image."""
+        """Return the operations in the matrix products of a step, per image."""
         return step_flop(self.config()) // self.batch_size
 
     def needed_bytes(self):
-        """Count what must be there at once.
+        """Return the bytes of what must be in memory at once.
 
-        Four numbers a weight (itself, its average, Adam's two moments), the values of
-        all layers for a step, the images and their labels.
+        These are four numbers for each weight (itself, its average, Adam's two
+        moments), the values of all layers in a step, the images and their labels.
         """
         config = self.config()
         sizes = [size for _, size in layers(config)]
@@ -67,15 +67,14 @@ class Point(NamedTuple):
 
 
 def measure(point, seconds):
-    """Time calls for `seconds`, after a warm-up, in this process.
+    """Measure calls in this process for `seconds`, after a warm-up.
 
     Returns:
-        TensorFlow's version, the seconds an image of each call, and the peak resident
-        memory in bytes, at the end and once TensorFlow was imported.
+        TensorFlow's version, the seconds per image of each call, and the peak resident
+        memory in bytes, at the end and after the import of TensorFlow.
     """
-    from cvae.backend import (
-        compat,  # TensorFlow: who imports this file for `Point` stays small
-    )
+    # Imports TensorFlow, which a process that needs only `Point` does without.
+    from cvae.backend import compat
     from cvae.training.loop import BLOCK
     from cvae.training.step import Trainer
 
@@ -92,7 +91,7 @@ def measure(point, seconds):
 
 
 def _seconds_per_image(trainer, point, seconds, most_steps):
-    """Of each call, with the order and the rates of its steps, as in training."""
+    """Return those of each call, with order and rates of its steps as in training."""
     config, step = point.config(), 0
     plan = schedule.full_plan(config, point.images)
 
@@ -114,9 +113,9 @@ def _seconds_per_image(trainer, point, seconds, most_steps):
 
 
 def moved(split, n):
-    """`n` images: those of `split`, and again, each time moved in another direction.
+    """Return `n` images: those of `split`, repeated with a move by a pixel.
 
-    The directions are the nine of a pixel, none first, and then over again.
+    Each repeat has another of nine directions (the first is no move), in turn.
     """
     images = np.empty((n, split.images.shape[1]), np.uint8)
     side = int(images.shape[1] ** 0.5)
@@ -130,7 +129,7 @@ def moved(split, n):
 
 
 def _peak_bytes():
-    """This process's; on Linux not below that of the one which started it, alas."""
+    """Return that of this process; on Linux it is at least that of its parent."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: options, turns, and figures with their spread."""
+"""Options, turns and figures with their spread, for all benchmarks."""
 
 import time
 from pathlib import Path
@@ -15,12 +15,12 @@ def add_repeats(parser, default, most=1000):
         type=options.whole(1, most),
         default=default,
         metavar="N",
-        help="of each",
+        help="repeats of each measurement",
     )
 
 
 def add_output(parser, script, help_text="where the figures go"):
-    """Add --output; left out, the figures go beside the `script`."""
+    """Add --output; by default the figures go beside the `script`."""
     parser.add_argument(
         "--output",
         type=options.path,
@@ -37,13 +37,13 @@ def add_output_with_chart(parser, script):
 
 
 def take_turns(work, repeats, cpu_seconds):
-    """Seconds of each of `work`, by wall and CPU time: name to `[repeats, 2]`.
+    """Return seconds of each of `work` by wall and CPU time, name to `[repeats, 2]`.
 
-    All take turns in each repeat; the first one warms up and is not counted.
+    All take turns in each repeat. The first repeat is a warm-up and not counted.
 
     Args:
         work: name to function.
-        cpu_seconds: a function, CPU time so far.
+        cpu_seconds: a function that returns the CPU time so far.
     """
     found = {name: [] for name in work}
     for repeat in range(repeats + 1):
@@ -62,6 +62,12 @@ def spread(values):
     return {"median": float(median), "low": float(low), "high": float(high)}
 
 
+def with_quartiles(spread, places=2):
+    """Return the text of a `spread`: median, quartiles in brackets."""
+    low, median, high = (f"{spread[k]:,.{places}f}" for k in ("low", "median", "high"))
+    return f"{median} ({low}-{high})"
+
+
 def line(cells):
-    """A line of a Markdown table."""
+    """Return a line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"

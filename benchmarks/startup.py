@@ -1,16 +1,17 @@
-"""Start-up: the scripts' seconds, beside those of a bare `import tensorflow`.
+"""Measure the start-up of scripts beside a bare `import tensorflow`.
 
     python benchmarks/startup.py
     python benchmarks/startup.py --repeats 15 --output benchmarks/startup.json
 
-Each row is a new process, timed from outside from its start to its end: the import;
-`scripts/sample.py` on a tiny run, trained here, and on the pretrained one; and
-`scripts/train.py` to the end of its first step. That training is planned to have one
-step, and what would count its images ends the process; all else is as it always is.
+Each row is a new process, timed by this one from start to end: the import;
+`scripts/sample.py` on a tiny run that is trained first, and on the pretrained run; and
+`scripts/train.py` to the end of its first step. That training has a plan of one step,
+and its progress bar ends the process; all else is unchanged.
 
-All rows take turns in each repeat, so that whatever else the machine does falls on all
-of them, and a ratio is to the same repeat's import. The first repeat, which may read
-from a cold disk, is not counted. CPU time, of all threads, hardly feels a busy machine.
+All rows take turns in each repeat, so that other work of the machine affects all of
+them. A ratio is relative to the import of the same repeat. The first repeat, which may
+read from a cold disk, is not counted. The CPU time of all threads depends little on
+other work.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -35,7 +36,7 @@ from cvae.storage import files
 TARGET = 1.5  # times the import
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 IMPORT = "import tensorflow"
-STEPPED = 3  # exit status of a process that took its first step
+STEPPED = 3  # exit status after the first step
 
 TINY = "--hidden 32 --z-dim 5 --epochs 0.1".split()
 ONE_STEP = "--epochs 0.001".split()
@@ -60,7 +61,7 @@ def main():
     files.check_place(arguments.output.parent)
     if arguments.mnist_dir:
         os.environ["MNIST_DIR"] = str(arguments.mnist_dir)
-    mnist.fetch()  # missing is said here, and downloading it is no start-up
+    mnist.fetch()  # raises here if it is missing; a download is not start-up
     with tempfile.TemporaryDirectory() as folder:
         found = shared.take_turns(_rows(Path(folder)), arguments.repeats, _cpu_seconds)
     results = _summary(found)
@@ -69,7 +70,7 @@ def main():
 
 
 def _rows(folder):
-    """What is timed, by name: the function that runs it once."""
+    """Return what is timed: name to a function that runs it once."""
     _script("train.py", "--run", folder / "tiny", *TINY)
 
     def sample(run):
@@ -101,18 +102,18 @@ def _run(args, status):
         universal_newlines=True,
     )
     if done.returncode != status:
-        said = done.stderr.strip().splitlines() or ["no word of why"]
+        said = done.stderr.strip().splitlines() or ["no message"]
         raise CvaeError(f"a process ended with {done.returncode}: {said[-1]}")
 
 
 def _cpu_seconds():
-    """CPU time of all processes that were waited for."""
+    """Return the CPU time of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _summary(found):
-    from cvae.backend import compat  # TensorFlow, for its version alone
+    from cvae.backend import compat  # imports TensorFlow, only for its version
 
     rows = [
         {
@@ -135,18 +136,20 @@ def _summary(found):
 
 def _table(results):
     title = (
-        "TensorFlow {tensorflow}, {repeats} repeats on {cores} cores, load {load:.1f}; "
-        "median (quartiles); the target is a ratio of {target:g}"
+        f"TensorFlow {results['tensorflow']}, {results['repeats']} repeats on "
+        f"{results['cores']} cores, load {results['load']:.1f}; median (quartiles); "
+        f"the target is a ratio of {results['target']:g}"
     )
-    line = "| {:26} | {:>16} | {:>16} | {:>17} |"
-    lines = [title.format(**results), ""]
-    lines.append(line.format("", "seconds", "ratio", "ratio of CPU time"))
+    lines = [title, "", _line("", "seconds", "ratio", "ratio of CPU time")]
     lines.append("|" + " --- |" * 4)
-    cell = "{median:.2f} ({low:.2f}-{high:.2f})"
     for row in results["rows"]:
         figures = [row[key] for key in ("seconds", "ratio", "ratio_of_cpu_time")]
-        lines.append(line.format(row["name"], *(cell.format(**f) for f in figures)))
+        lines.append(_line(row["name"], *map(shared.with_quartiles, figures)))
     return "\n".join(lines)
+
+
+def _line(name, seconds, ratio, cpu_ratio):
+    return f"| {name:26} | {seconds:>16} | {ratio:>16} | {cpu_ratio:>17} |"
 
 
 if __name__ == "__main__":

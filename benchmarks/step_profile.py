@@ -1,13 +1,13 @@
-"""Where a training step's time goes, by kind of operation, as TensorFlow traces it.
+"""Trace the time of a training step by kind of operation.
 
     python benchmarks/step_profile.py
     python benchmarks/step_profile.py --batch-size 500 --repeats 9
 
-The trainer with the nets and the batches of `throughput.py`. Milliseconds are of a
-step, summed over all operations of a kind on all threads: two cores have two of them in
-each millisecond. Tracing adds to the step, whose time without it is given, too. What
-the products take is the floor under any training on these kernels: a step takes no less
-than their time, shared by cores that have nothing else to do.
+The trainer has the nets and batches of `throughput.py`. The milliseconds of a step are
+summed over all operations of a kind on all threads: two cores can spend two in each
+millisecond. Tracing slows the step, so its time without tracing is measured, too. No
+training with these kernels is faster than the time of the matrix products, shared by
+idle cores.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -111,11 +111,11 @@ def _profile(peer, arguments):
 
 
 def _milliseconds_by_kind(metadata):
-    """Sum the operations' time in a trace."""
+    """Return the milliseconds of a trace by kind of operation."""
     found = dict.fromkeys([*KINDS, REST], 0.0)
     for device in metadata.step_stats.dev_stats:
         for node in device.node_stats:
-            # A label reads "name = Op(inputs)".
+            # The label is "name = Op(inputs)".
             operation = node.timeline_label.partition(" = ")[2].partition("(")[0]
             nanoseconds = node.op_end_rel_nanos - node.op_start_rel_nanos
             found[_KIND_OF.get(operation, REST)] += nanoseconds / 1e6
@@ -123,25 +123,26 @@ def _milliseconds_by_kind(metadata):
 
 
 def table(results):
-    """What is printed, in Markdown."""
+    """Return the profile in Markdown."""
     title = (
-        "TensorFlow {tensorflow}, batch {batch_size}, {repeats} repeats on {cores} "
-        "cores, load {load:.1f}; milliseconds of a step, median (quartiles)"
+        f"TensorFlow {results['tensorflow']}, batch {results['batch_size']}, "
+        f"{results['repeats']} repeats on {results['cores']} cores, load "
+        f"{results['load']:.1f}; milliseconds of a step, median (quartiles)"
     )
-    lines = [title.format(**results), "", shared.line(["", "ms"]), "| --- | --- |"]
+    lines = [title, "", shared.line(["", "ms"]), "| --- | --- |"]
     parts = dict(results["milliseconds_of_operations"])
     parts.update(
         ("the step, " + name, step)
         for name, step in results["milliseconds_a_step"].items()
     )
-    form = "{median:.2f} ({low:.2f}-{high:.2f})"
-    lines += [shared.line([name, form.format(**ms)]) for name, ms in parts.items()]
+    lines += [shared.line([k, shared.with_quartiles(ms)]) for k, ms in parts.items()]
     text = (
-        "\n{images_per_second:,.0f} images/s. The products run at {gflops_a_core:.0f} "
-        "GFLOP/s a core; they alone, on all cores at that rate, would be "
-        "{images_per_second_of_products:,.0f} images/s."
+        f"\n{results['images_per_second']:,.0f} images/s. The products run at "
+        f"{results['gflops_a_core']:.0f} GFLOP/s a core. Without any other work, on "
+        "all cores at that rate, they would allow "
+        f"{results['images_per_second_of_products']:,.0f} images/s."
     )
-    return "\n".join([*lines, text.format(**results)])
+    return "\n".join([*lines, text])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
-"""Training steps of this package beside those of other frameworks, same run.
+"""Measure training steps of this package beside those of other frameworks.
 
     python benchmarks/throughput.py
     python benchmarks/throughput.py --batch-sizes 128,500 --repeats 9
 
-Same nets (784+10 -> 500 -> 500 -> 2 x 40, 10+40 -> 500 -> 500 -> 784, ReLU), same work
-in a step, from the shuffled images and the draw of their bits to Adam; ours also keeps
-the weights' moving average. What each peer is, its file in `peers/` says. Each row is a
-process of its own, which has loaded its data, compiled and warmed up before anything is
-measured. Rows take turns of a second or two in each repeat, so that whatever else the
-machine does falls on all of them; the others wait meanwhile, and the CPU time that they
-spend on it is in the JSON. Ratios are those of turns in the same repeat.
+All rows have the same nets (784+10 -> 500 -> 500 -> 2 x 40, 10+40 -> 500 -> 500 -> 784,
+ReLU) and the same work in a step, from the shuffled images and their random bits to
+Adam. This trainer also keeps the moving average of the weights. Each peer is described
+in its file in `peers/`. Each row has its own process, which loads its data, compiles
+and warms up before the measurement. Rows take turns of a second or two in each repeat,
+so that other work of the machine affects all of them. The other rows wait meanwhile;
+the CPU time that they spend on waiting is in the JSON. Ratios are between turns of the
+same repeat.
 
-The last rows are the machine's: the matrix products of a step with nothing around them,
-and [2048, 2048] x [2048, 2048], as the images/s of a step's products at its rate.
+The last rows measure the machine: only the matrix products of a step, and the product
+[2048, 2048] x [2048, 2048], as the images/s that the products of a step would reach at
+its rate.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -32,11 +34,11 @@ from cvae.errors import CvaeError
 from cvae.storage import files
 
 TURN = 1.5  # seconds
-IMAGES = 60000  # of MNIST: no batch is larger
+IMAGES = 60000  # of MNIST, the largest batch
 
 
 class Row(NamedTuple):
-    """What the table calls it, the environment it needs, the peer and its ZhuSuan."""
+    """A name in the table, its environment, its peer and its ZhuSuan."""
 
     name: str
     python: str
@@ -74,7 +76,7 @@ def main():
         type=options.int_list,
         default=(128, 500),
         metavar="N,N",
-        help="images in a step, a table each",
+        help="images in a step; each size has a table",
     )
     shared.add_repeats(parser, 7)
     driver.add_peers(parser)
@@ -83,9 +85,11 @@ def main():
     arguments = parser.parse_args()
     for size in arguments.batch_sizes:
         if not 1 <= size <= IMAGES:
-            raise CvaeError(f"batches have 1 to {IMAGES:,} images, not {size}")
+            raise CvaeError(
+                f"--batch-sizes has {size}: choose sizes from 1 to {IMAGES:,} images"
+            )
     files.check_place(arguments.output.parent)
-    mnist.fetch(arguments.mnist_dir)  # missing is said here
+    mnist.fetch(arguments.mnist_dir)  # raises here if it is missing
     pythons = driver.pythons(arguments.peers)
     results = dict(driver.machine(), repeats=arguments.repeats, batches=[])
     for size in arguments.batch_sizes:
@@ -97,7 +101,7 @@ def main():
 
 
 def _measure(batch_size, pythons, arguments):
-    """Of each row: its steps a second `[repeats]`, or the reason why there are none."""
+    """Return of each row its steps a second `[repeats]`, or why it has none."""
     config, rows = recipe(batch_size), {}
     with contextlib.ExitStack() as stack:
         for row in ROWS:
@@ -123,7 +127,7 @@ def _measure(batch_size, pythons, arguments):
 
 
 def _take_turn(row):
-    """Run a row's steps; one that fails is no longer measured."""
+    """Run the steps of a row; a row that fails is no longer measured."""
     if "not_measured" in row:
         return
     try:
@@ -140,7 +144,7 @@ def _tell(text):
 
 
 def summary(batch_size, rows):
-    """One batch size's figures, from what `_measure` found."""
+    """Return the figures of one batch size from the rows of `_measure`."""
     step = flop(batch_size)
     rates = {}
     for name, row in rows.items():
@@ -173,32 +177,36 @@ def _row(name, row, rates, batch_size):
 
 
 def _ratios(rate, rates):
-    """How many times as fast as `rate` this trainer is, on each of its stacks."""
+    """Return the ratio of this trainer's rate to `rate`, on each of its stacks."""
     ours = {"ours": OURS, "ours_today": OURS_TODAY}
     found = {key: rates[name] for key, name in ours.items() if name in rates}
     return {key: shared.spread(own / rate) for key, own in found.items()}
 
 
 def flop(batch_size):
-    """Operations of a step's products."""
+    """Return the operations of a step's products."""
     return step_flop(recipe(batch_size))
 
 
 def table(results):
-    """What is printed: a table for each batch size, in Markdown."""
-    title = "{repeats} repeats on {cores} cores of {cpu}, load {load:.1f} before; "
-    lines = [title.format(**results) + "median (quartiles)"]
+    """Return a table for each batch size, in Markdown."""
+    lines = [
+        f"{results['repeats']} repeats on {results['cores']} cores of "
+        f"{results['cpu']}, load {results['load']:.1f} before; median (quartiles)"
+    ]
     for batch in results["batches"]:
-        head = "batch {batch_size}".format(**batch)
-        cells = [head, "images/s", "ms a step", "ours / it", "today's ours / it", "on"]
+        cells = [f"batch {batch['batch_size']}", "images/s", "ms a step"]
+        cells += ["ours / it", "today's ours / it", "on"]
         lines += ["", shared.line(cells), "|" + " --- |" * len(cells)]
         lines += [shared.line(_cells(row)) for row in batch["rows"]]
         best = batch["best"]
         lines.append(shared.line([best["name"], "", "", *_ratio_cells(best), ""]))
         rate = [row["gflops"]["median"] for row in batch["rows"] if "gflops" in row]
         if rate:
-            text = "\nOf {:.2f} GFLOP a step, alone at most {:.0f} GFLOP/s."
-            lines.append(text.format(batch["flop_a_step"] / 1e9, max(rate)))
+            lines.append(
+                f"\nThe products of a step have {batch['flop_a_step'] / 1e9:.2f} GFLOP. "
+                f"Without any other work, products run at {max(rate):.0f} GFLOP/s."
+            )
     return "\n".join(lines)
 
 
@@ -206,14 +214,16 @@ def _cells(row):
     if "not_measured" in row:
         reason = "not measured: " + row["not_measured"]
         return [row["name"], reason, "", "", "", ""]
-    rate = "{median:,.0f} ({low:,.0f}-{high:,.0f})".format(**row["images_per_second"])
-    step = "{:.1f}".format(row["milliseconds_a_step"])
+    rate = shared.with_quartiles(row["images_per_second"], 0)
+    step = f"{row['milliseconds_a_step']:.1f}"
     return [row["name"], rate, step, *_ratio_cells(row), ", ".join(row["versions"])]
 
 
 def _ratio_cells(row):
-    form = "{median:.2f} ({low:.2f}-{high:.2f})"
-    return [form.format(**row[k]) if k in row else "" for k in ("ours", "ours_today")]
+    return [
+        shared.with_quartiles(row[k]) if k in row else ""
+        for k in ("ours", "ours_today")
+    ]
 
 
 if __name__ == "__main__":

@@ -1,23 +1,24 @@
-"""Bound on the test images against seconds of training, this trainer beside others.
+"""Measure the bound on test images against seconds of training, beside others.
 
     python benchmarks/time_to_bound.py
     python benchmarks/time_to_bound.py --minutes 5
 
-Three trainings, one after the other, as each needs the machine alone:
+There are three trainings, one after the other, as each needs the whole machine:
 
 - this trainer with its default preset, on the TensorFlow that runs this script. Its
-  rate falls as in the full plan of 80 epochs, which --minutes cuts off, not bends;
+  rate follows the full plan of 80 epochs; --minutes ends the plan early and does not
+  shorten it;
 - the tutorial's way (`peers/tutorial.py`) with its own recipe: nets of 500 and 500
-  ReLU, batches of 128, Adam at 1e-3 throughout; on the same TensorFlow;
+  ReLU, batches of 128, Adam at a constant rate of 1e-3; on the same TensorFlow;
 - PyTorch, compiled, with the tutorial's recipe.
 
 The same code evaluates all three, `cvae.inference.trained.Model`: the 10,000 test
-images with their fixed bits, one sample of z each, from the same random numbers; ours
-with its averaged weights, as the package does. Seconds are those of training alone:
-loading, compiling and the first 16 steps do not count ("before" has them), nor do
-evaluations. They come every second, later whenever training has lasted a twentieth
-longer; so a time to a bound, that of the first evaluation there, is late by no more
-than that.
+images with their fixed bits and one sample of z each, from the same random numbers.
+This trainer is evaluated with its averaged weights, as in the package. Only the seconds
+of training count. Loading, compiling and the first 16 steps are in the column "before",
+and evaluations are not counted. An evaluation follows every second of training, later
+whenever training has lasted a twentieth longer. The time to a bound is that of the
+first evaluation that reaches it, so it is late by at most this interval.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -43,11 +44,11 @@ from cvae.storage import files
 from cvae.training import schedule
 
 LEVELS = (-100.0, -95.0, -92.0, -90.0)  # nats
-EVERY, GROWTH = 1.0, 0.05  # seconds of training between evaluations; or this share
+EVERY, GROWTH = 1.0, 0.05  # seconds of training between evaluations; or a share
 
 
 class Row(NamedTuple):
-    """What the table calls it, its environment (None: this one), peer and recipe."""
+    """A name in the table, its environment (None: this one), peer and recipe."""
 
     name: str
     python: Optional[str]
@@ -71,7 +72,7 @@ def main():
         type=_minutes,
         default=10.0,
         metavar="N",
-        help="of training, each at most",
+        help="minutes of each training at most",
     )
     driver.add_peers(parser)
     options.add_mnist_dir(parser)
@@ -102,7 +103,7 @@ def _minutes(text):
     except ValueError:
         value = 0.0
     if not 0.0 < value <= 1e6:
-        message = f"{shown(text)} is no number of minutes above 0"
+        message = f"{shown(text)} is not a number of minutes above 0"
         raise argparse.ArgumentTypeError(message)
     return value
 
@@ -119,8 +120,12 @@ def _train(row, python, dataset, arguments):
         points = []
         for step, seconds in _stretches(worker, end, limit):
             points.append({"seconds": seconds, "step": step, "bound": bound()})
-            text = "{}: {seconds:.1f} s, step {step:,}, bound {bound:.2f}"
-            print(text.format(row.name, **points[-1]), file=sys.stderr, flush=True)
+            point = points[-1]
+            text = (
+                f"{row.name}: {seconds:.1f} s, step {step:,}, bound "
+                f"{point['bound']:.2f}"
+            )
+            print(text, file=sys.stderr, flush=True)
     return {
         "versions": worker.ready["versions"],
         "seconds_before": worker.ready["ready"],
@@ -131,9 +136,9 @@ def _train(row, python, dataset, arguments):
 
 
 def _stretches(worker, end, limit):
-    """Train to step `end`, or for `limit` seconds: (step, seconds) of each evaluation.
+    """Train to step `end` or for `limit` seconds; yield (step, seconds) to evaluate at.
 
-    The worker has taken `BLOCK` steps already.
+    The worker has taken `BLOCK` steps before.
     """
     step, seconds, pace = BLOCK, 0.0, None
     while step < end and seconds < limit:
@@ -169,9 +174,9 @@ def _evaluation(worker, settings, test):
 
 
 def add_times(results):
-    """Add to each row its seconds to each of `LEVELS`, None where it did not get there.
+    """Add to each row the seconds to each of `LEVELS` and their ratio to ours.
 
-    And how many times as many as this trainer's they are.
+    Both are None for a level that was not reached.
     """
     for row in results["rows"]:
         reached = {}
@@ -188,11 +193,12 @@ def add_times(results):
 
 
 def table(results):
-    """What is printed: the seconds to each of `LEVELS`, in Markdown."""
+    """Return the seconds to each of `LEVELS`, in Markdown."""
     title = (
-        "At most {minutes:g} minutes of training each, {cores} cores of {cpu}, load "
+        f"At most {results['minutes']:g} minutes of training each, {results['cores']} "
+        f"cores of {results['cpu']}, load {results['load']:.1f} before; seconds"
     )
-    lines = [(title + "{load:.1f} before; seconds").format(**results), ""]
+    lines = [title, ""]
     levels = [f"{level:g} nats" for level in LEVELS]
     lines.append(shared.line(["", *levels, "last bound", "after", "before", "on"]))
     lines.append("|" + " --- |" * (len(LEVELS) + 5))
@@ -208,14 +214,14 @@ def _cells(row):
     cells = [row["name"]]
     for level, seconds in row["seconds_to"].items():
         ratio = row["times_ours"][level]
-        text = "not in {:.1f} minutes".format(last["seconds"] / 60.0)
+        text = f"not in {last['seconds'] / 60.0:.1f} minutes"
         if seconds is not None:
             text = f"{seconds:.0f}"
             if ratio and row["name"] != OURS:
                 text += f" ({ratio:.1f} x ours)"
         cells.append(text)
-    cells += ["{bound:.2f}".format(**last), "{seconds:.0f}".format(**last)]
-    return cells + ["{:.0f}".format(row["seconds_before"]), ", ".join(row["versions"])]
+    cells += [f"{last['bound']:.2f}", f"{last['seconds']:.0f}"]
+    return cells + [f"{row['seconds_before']:.0f}", ", ".join(row["versions"])]
 
 
 if __name__ == "__main__":

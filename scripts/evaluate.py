@@ -14,7 +14,8 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.data import mnist
-from cvae.evaluation import MOST_AIS, MOST_PARTICLES, tables
+from cvae.evaluation import MAX_AIS, tables
+from cvae.inference.importance import MAX_PARTICLES
 from cvae.runs.pretrained import find_or_unpack
 
 
@@ -25,14 +26,14 @@ def main():
     options.add_mnist_dir(parser)
     parser.add_argument(
         "--particles",
-        type=options.whole(1, MOST_PARTICLES),
+        type=options.whole(1, MAX_PARTICLES),
         default=1000,
         metavar="N",
         help="samples of z of each image and class for importance sampling",
     )
     parser.add_argument(
         "--ais",
-        type=options.whole(0, MOST_AIS),
+        type=options.whole(0, MAX_AIS),
         default=0,
         metavar="N",
         help="images for a second estimate, by annealed importance sampling",

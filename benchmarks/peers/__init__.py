@@ -1,27 +1,27 @@
-"""The same training in other frameworks, each as one page of its experts' code.
+"""The same training in other frameworks, each on one page as its experts write it.
 
 A peer is a class `Peer(config, train, …)` with
 
-    versions         what it runs on: "PyTorch 2.13.0", …
-    flop             of a step, where that is all there is to it; else None
-    run(n_steps)     takes so many steps and returns their bounds in nats, `[n_steps]`
-    weights()        the weights by the names of `cvae.model`'s variables
+    versions         names and versions of the frameworks: "PyTorch 2.13.0", …
+    flop             operations of a step if it is only matrix products, else None
+    run(n_steps)     takes `n_steps` steps and returns their bounds in nats, `[n_steps]`
+    weights()        returns the weights by the names of `cvae.model`'s variables
 
-`worker.py` runs one in a process of its own, as frameworks cannot share any, and
-`driver.py` gives workers their turns. What all do in a step is alike: gather the
-intensities of a shuffled batch, draw its bits, encode, draw one z an image, decode, the
-bound from the log-probabilities of that z, its gradient, Adam. All but ours have ReLU
-and a constant rate, whatever `config` says, and biases of zero at the start; the rest
-they take from it.
+`worker.py` runs one peer in its own process, as frameworks cannot share a process, and
+`driver.py` gives workers their turns. All peers do the same work in a step: gather the
+intensities of a shuffled batch, draw its bits, encode, draw one z for each image,
+decode, compute the bound from the log-probabilities of that z, its gradient, and the
+update of Adam. All peers except "ours" have ReLU, a constant rate and initial biases of
+zero regardless of `config`. All other settings come from `config`.
 """
 
 from cvae.config import Config
 
-BLOCK = 16  # steps a call where a framework can; `run` takes multiples of it
+BLOCK = 16  # steps in a call if a framework can; `run` takes multiples of it
 
 
 def recipe(batch_size: int) -> Config:
-    """Return the training that all share: a plain one, for 3,000 epochs."""
+    """Return the settings that all peers share: plain ones, for 3,000 epochs."""
     return Config(
         hidden=(500, 500),
         activation="relu",
@@ -50,8 +50,9 @@ def shuffled(n_images, batch_size, random):
 def step_flop(config):
     """Count the operations in the matrix products of a step.
 
-    A multiplication and an addition for each weight forwards, for its gradient, and for
-    that of what the layer reads, which the encoder's first layer does without.
+    Each weight takes a multiplication and an addition in the forward pass, in its
+    gradient, and in the gradient of the layer's input. The first layer of the encoder
+    has no gradient of its input.
     """
     encoder, decoder = (
         [n_in * n_out for name, (n_in, n_out) in layers(config) if scope in name]
@@ -62,7 +63,7 @@ def step_flop(config):
 
 
 def layers(config):
-    """Names and sizes `(n_in, n_out)` of the dense layers, from x to its logits."""
+    """Return names and sizes `(n_in, n_out)` of the dense layers, x to its logits."""
     encoder = (config.x_dim + config.n_classes, *config.hidden, 2 * config.z_dim)
     decoder = (config.n_classes + config.z_dim, *config.hidden[::-1], config.x_dim)
     found = []

@@ -1,4 +1,4 @@
-"""The curves of `time_to_bound.py`."""
+"""Draw the curves of `time_to_bound.py`."""
 
 from cvae.plotting import style
 from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, VERMILLION
@@ -6,14 +6,14 @@ from cvae.plotting.style import hexadecimal as _hex
 
 HEIGHT = 190.0  # points
 INKS = (BLUE, VERMILLION, BLACK)
-FLOOR = -125.0  # nats; what lies below is left out where anything lies above
+FLOOR = -125.0  # nats; points below are left out if any point is above
 
 
 @style.applied()
 def draw(path, results):
-    """Draw each row's bound against seconds of training, which are on a log axis.
+    """Draw the bound of each row against seconds of training, on a log axis.
 
-    Dots are where one of the table's bounds is reached.
+    Dots are where a bound of the table is reached.
 
     Raises:
         CvaeError: the disk refuses.
@@ -69,5 +69,4 @@ def _curve(axes, row, ink, floor):
 def _words(row):
     if "not_measured" in row:
         return row["name"] + ": not measured"
-    text = "{}: {:.2f}".format(row["name"], row["points"][-1]["bound"])
-    return style.spelled(text, True)
+    return style.spelled(f"{row['name']}: {row['points'][-1]['bound']:.2f}", True)

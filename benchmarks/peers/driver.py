@@ -1,4 +1,4 @@
-"""Peers at work: the interpreters they need, and their processes."""
+"""Run peers: find their interpreters and start their processes."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ MISSING = {
 
 
 class NotMeasured(CvaeError):
-    """A peer that cannot be had here, and why."""
+    """A peer cannot be measured here; the message is the reason."""
 
 
 def add_peers(parser):
@@ -36,14 +36,14 @@ def add_peers(parser):
         type=options.path,
         default=Path(".venv-peers"),
         metavar="DIR",
-        help="environment of PyTorch and JAX, which `make peers` makes",
+        help="environment of PyTorch and JAX, from `make peers`",
     )
 
 
 def pythons(peers):
-    """Interpreters by environment: those of both stacks, and the one in `peers`.
+    """Return interpreters by environment: those of both stacks and the one in `peers`.
 
-    A missing one is a `NotMeasured` instead.
+    A missing interpreter is a `NotMeasured` instead.
     """
     own = "1.15" if sys.version_info < (3, 8) else "current"
     found = {name: NotMeasured(MISSING[name].format(peers)) for name in MISSING}
@@ -57,15 +57,15 @@ def pythons(peers):
 
 @contextlib.contextmanager
 def worker(python, peer, config, mnist_dir=None, zhusuan="builtin"):
-    """Yield a `Worker` of `peer` that is warm; end it afterwards.
+    """Yield a `Worker` of `peer` that has warmed up; end it afterwards.
 
     Args:
-        python: its interpreter, or the `NotMeasured` that is raised in place of it.
-        config: what to train, a `cvae.config.Config`.
+        python: its interpreter, or a `NotMeasured` to raise.
+        config: the settings, a `cvae.config.Config`.
         zhusuan: the implementation to train with, "builtin" or "real".
 
     Raises:
-        NotMeasured: it cannot be had.
+        NotMeasured: the peer cannot run here.
     """
     if isinstance(python, NotMeasured):
         raise python
@@ -93,14 +93,14 @@ def worker(python, peer, config, mnist_dir=None, zhusuan="builtin"):
 
 
 class Worker:
-    """A process that trains when told to, and otherwise waits."""
+    """A process that trains on command and waits otherwise."""
 
     def __init__(self, process, errors):
         self._process, self._errors = process, errors
         self.ready = self._answer()
 
     def run(self, n_steps):
-        """Take `n_steps` steps: "seconds", "bound" and "waiting"."""
+        """Take `n_steps` steps; return "seconds", "bound" and "waiting"."""
         return self.ask(f"run {n_steps}")
 
     def save(self, path):
@@ -111,7 +111,7 @@ class Worker:
         """Return the answer to a line of `worker.py`'s protocol.
 
         Raises:
-            NotMeasured: it has an error to tell, or is no more.
+            NotMeasured: the worker answers with an error, or has ended.
         """
         with contextlib.suppress(BrokenPipeError):  # then there is no answer, either
             self._process.stdin.write(line + "\n")
@@ -132,7 +132,7 @@ class Worker:
 
 
 def machine():
-    """What the figures were measured on."""
+    """Return the machine of a measurement."""
     return {
         "cpu": _cpu(),
         "cores": threads.cores(),

@@ -1,9 +1,9 @@
-"""The same training in JAX: the whole step compiled by XLA, its state donated.
+"""Run the same training in JAX: XLA compiles the whole step, whose state is donated.
 
-The step takes the batch's image numbers and goes all the way to the new weights.
-Alone it is one call a step; with `scan`, 16 of them are one `lax.scan` a call, as in
-ours. Adam is written out, as its usual library (Optax) compiles to the same. Images
-stay an array of uint8 and all cores are used, as by default.
+The step computes the new weights from the image numbers of the batch. Without `scan`, a
+call is one step; with it, a call is a `lax.scan` of 16 steps, as in "ours". Adam is
+written out, as the usual library (Optax) compiles to the same code. Images stay an
+array of uint8. All cores are used, which is the default.
 """
 
 import jax
@@ -17,7 +17,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
 class Peer:
-    """One step a call, or `BLOCK` of them in a scan."""
+    """One step in a call, or a scan of `BLOCK` steps."""
 
     flop = None
 
@@ -33,7 +33,7 @@ class Peer:
         self._block = BLOCK if scan else None
 
     def run(self, n_steps):
-        """Take `n_steps` steps, a multiple of `BLOCK`: their bounds."""
+        """Take `n_steps` steps, a multiple of `BLOCK`; return their bounds."""
         bounds = []
         for _ in range(n_steps // (self._block or 1)):
             chosen = next(self._order)
@@ -54,7 +54,7 @@ class Peer:
 
 
 def _initial(config):
-    """Weights, Adam's two moments, the number of the step, and the key of draws."""
+    """Return weights, Adam's two moments, the number of the step, the random key."""
     key, *keys = jax.random.split(jax.random.key(config.seed), 1 + len(layers(config)))
     draw = jax.nn.initializers.glorot_uniform()
     sizes = [size for _, size in layers(config)]

@@ -1,14 +1,14 @@
-"""The same training in PyTorch, in three ways.
+"""Run the same training in PyTorch, in three ways.
 
 - "eager": modules, autograd and the fused Adam, as most people write it;
-- "onednn": the same, with the layers' inputs as oneDNN tensors (`Tensor.to_mkldnn`), so
-  that products go to oneDNN, not MKL, which does not use AVX-512 on AMD's processors;
-- "compiled": `torch.compile` of the whole step, from the batch's numbers to the new
-  weights, as one graph: the gradient is `torch.func`'s and Adam is written out, because
-  a backward pass outside of the graph would cut it. Random numbers are drawn as in
-  eager mode, which is faster than what the compiler makes of them on a CPU.
+- "onednn": the same, but the inputs of layers are oneDNN tensors (`Tensor.to_mkldnn`).
+  So products run in oneDNN, not in MKL, which does not use AVX-512 on AMD processors;
+- "compiled": `torch.compile` of the whole step, from the image numbers to the new
+  weights, as one graph. The gradient comes from `torch.func` and Adam is written out,
+  because a backward pass outside of the graph would split it. Random numbers are those
+  of eager mode, which is faster than the compiled generator on a CPU.
 
-Images stay a tensor of uint8. All ways run on all cores, as they do by default.
+Images stay a tensor of uint8. All ways use all cores, which is the default.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 
 
 class Cvae(nn.Module):
-    """Encoder and decoder; called, the mean bound of a batch in nats."""
+    """Encoder and decoder; a call returns the mean bound of a batch in nats."""
 
     def __init__(self, config, onednn):
         super().__init__()
@@ -38,7 +38,7 @@ class Cvae(nn.Module):
         self.affine = affine
 
     def forward(self, intensities, y):
-        """Bound of images with `intensities` (uint8) of the one-hot classes `y`."""
+        """Return the bound of images of `intensities` (uint8), y being one-hot."""
         x = (255.0 * torch.rand(intensities.shape) < intensities).float()
         heads = self._dense(self.encoder, torch.cat([x, y], 1))
         mean, logstd = heads.chunk(2, 1)
@@ -54,7 +54,7 @@ class Cvae(nn.Module):
 
 
 class Peer:
-    """One of the three ways; `way` is its name."""
+    """Train in one of the three ways, whose name is `way`."""
 
     flop = None
 
@@ -72,7 +72,7 @@ class Peer:
         self._step = make(self._net, config.learning_rate)
 
     def run(self, n_steps):
-        """Take `n_steps` steps: their bounds."""
+        """Take `n_steps` steps; return their bounds."""
         bounds = []
         for _ in range(n_steps):
             chosen = torch.from_numpy(next(self._order))

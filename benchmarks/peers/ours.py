@@ -1,8 +1,8 @@
-"""This package's trainer, as `cvae.training.loop` drives it.
+"""Run the trainer of this package as `cvae.training.loop` does.
 
-Images in the graph, 16 steps a call, random numbers keyed by (seed, step, purpose). It
-also keeps the weights' moving average at every step, which no other peer does, and
-`weights()` are the averaged ones.
+The images are in the graph, a call takes 16 steps, and random numbers are keyed by
+(seed, step, purpose). Unlike other peers, it keeps a moving average of the weights, and
+`weights()` returns the averages.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ class Peer:
         self._step = 0
 
     def run(self, n_steps):
-        """Take `n_steps` steps: their bounds."""
+        """Take `n_steps` steps; return their bounds."""
         bounds, end = [], self._step + n_steps
         while self._step < end:
             step, n = self._step, min(BLOCK, end - self._step)

@@ -1,8 +1,9 @@
-"""The machine's float32 matrix rate through TensorFlow: products, and nothing else.
+"""Measure the float32 matrix rate of TensorFlow: matrix products only.
 
 Without a size, a step is the matrix products of one training step, one after the other
-on all cores: of each layer forward, of its weights' gradient, and of its input's, which
-the first layer does not need. With a size it is one square product of that many rows.
+on all cores: of each layer, of the gradient of its weights, and of the gradient of its
+input, which the first layer does not need. With a size, a step is one product of square
+matrices of that size.
 """
 
 import numpy as np
@@ -26,18 +27,18 @@ class Peer:
             self.flop = sum(2 * a * b * c for a, b, c in shapes)
             session = tf.Session(graph=graph)
             session.run(tf.global_variables_initializer())
-            # All are fetched: what nobody fetches, TensorFlow leaves out.
+            # All are fetched, as TensorFlow does not run others.
             self._step = session.make_callable([product.op for product in work])
 
     def run(self, n_steps):
-        """Multiply; there are no bounds."""
+        """Multiply; return no bounds."""
         for _ in range(n_steps):
             self._step()
         return np.empty(0)
 
 
 def _of_a_step(config):
-    """Shapes `(rows, inner, columns)`, and the products, each after the one before."""
+    """Return shapes `(rows, inner, columns)` and the products, which run in order."""
     shapes, work, rows = [], [], config.batch_size
 
     def product(a, b, transpose_a=False, transpose_b=False):

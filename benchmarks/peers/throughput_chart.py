@@ -1,4 +1,4 @@
-"""The bars of `throughput.py`."""
+"""Draw the bars of `throughput.py`."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ LEFT, RIGHT = 172.0, 44.0  # points of the names, and of the numbers
 def draw(path, results):
     """Draw images/s of each row, a panel for each batch size; whiskers are quartiles.
 
-    Blue is this trainer, grey its peers, white what the matrix products alone would do.
+    This trainer is blue, its peers are grey, and only the matrix products are white.
 
     Raises:
         CvaeError: the disk refuses.
@@ -30,7 +30,7 @@ def draw(path, results):
         axes = style.add_axes(figure, box, style.WIDTH, height)
         axes.set_xlim(0.0, high)
         _panel(axes, batch["rows"])
-        title = "batches of {:,}".format(batch["batch_size"])
+        title = f"batches of {batch['batch_size']:,}"
         style.write(figure, title, LEFT, top - 12.0, style.WIDTH, height)
         top -= tall
         if batch is not panels[-1]:
@@ -62,13 +62,13 @@ def _panel(axes, rows):
             axes.plot(
                 [end, end], [at - 0.2, at + 0.2], color=_hex(BLACK), linewidth=0.6
             )
-        number = "{:,.0f}".format(rate["median"])
+        number = f"{rate['median']:,.0f}"
         end = (max(rate["high"], rate["median"]), at)
         style.label(axes, number, end, (4, 0), BLACK, "left", "center", SMALL)
 
 
 def _inks(row):
-    """Face and edge of a bar."""
+    """Return the colours of face and edge of a bar."""
     if "gflops" in row:
         return (255, 255, 255), AXIS
     if row["name"].startswith("this trainer"):

@@ -1,4 +1,4 @@
-"""The same training the way a tutorial teaches it: every step is fed, and is one call.
+"""Run the same training as tutorials do: each step is one call that is fed a batch.
 
 Model and variational net are ZhuSuan's `BayesianNet`s, with one sample of z and
 TensorFlow's own random numbers. Grey images and one-hot classes are fed as floats;
@@ -14,7 +14,7 @@ from peers import layers, shuffled
 
 
 class Peer:
-    """A `feed_dict` and a `Session.run` a step."""
+    """Take each step by a `Session.run` with a `feed_dict`."""
 
     flop = None
 
@@ -36,7 +36,7 @@ class Peer:
             self._session.run(tf.global_variables_initializer())
 
     def run(self, n_steps):
-        """Take `n_steps` steps: their bounds."""
+        """Take `n_steps` steps; return their bounds."""
         bounds = []
         for _ in range(n_steps):
             chosen = next(self._order)
@@ -53,7 +53,7 @@ class Peer:
 
 
 def _bound(intensities, y, config):
-    """The batch's mean bound on log p(x | y), in nats."""
+    """Return the mean bound on log p(x | y) of the batch, in nats."""
     names = [name.rpartition("/")[2] for name, _ in layers(config)]
     sizes = [n_out for _, (_, n_out) in layers(config)]
     half = len(names) // 2
@@ -87,7 +87,7 @@ def _bound(intensities, y, config):
 
 
 def _dense_layers(h, names, sizes):
-    """Affine layers with ReLU after all but the last."""
+    """Apply affine layers, with ReLU after all but the last."""
     for name, units in zip(names, sizes):
         with tf.variable_scope(name):
             kernel = tf.get_variable("kernel", [h.shape.as_list()[-1], units])

@@ -1,16 +1,16 @@
-"""One peer in a process of its own, told what to do on standard input.
+"""Run one peer in its own process, by commands on standard input.
 
     python -m peers.worker PEER CONFIG MNIST_DIR
 
 CONFIG is a `cvae.config.Config` as JSON; an empty MNIST_DIR means the usual places.
-Every answer is one line of JSON on standard output: first "ready" or "error", after
-`BLOCK` steps that warm up; then one to each line of input:
+Each answer is one line of JSON on standard output. The first, "ready" or "error",
+follows a warm-up of `BLOCK` steps. Then each line of input has one answer:
 
     run N        {"seconds", "bound": mean of the last BLOCK steps, or null}
     save PATH    {"saved"}: the weights as .npz
 
-each with "waiting": the CPU seconds, and the seconds, so far spent on waiting for a
-line. The end of input ends it.
+The answers contain "waiting": the CPU seconds and the seconds spent so far on waiting
+for a line. The end of the input ends the process.
 """
 
 import importlib
@@ -26,7 +26,7 @@ from cvae.config import Config
 from cvae.data import mnist
 from peers import BLOCK
 
-# Module and arguments of each. A module is imported where its framework is installed.
+# Module and arguments of each; only the module of the chosen peer is imported.
 PEERS = {
     "ours": ("ours", {}),
     "tutorial": ("tutorial", {}),
@@ -51,7 +51,7 @@ def main():
     begin = time.perf_counter()
     try:
         peer = _prepare(name, Config.from_dict(json.loads(settings)), mnist_dir)
-    except Exception as error:  # whatever it is: the reason why it is not measured
+    except Exception as error:  # any error is a reason not to measure the peer
         traceback.print_exc()
         answer(error=_reason(error))
         return
@@ -75,7 +75,7 @@ def main():
 
 
 def _prepare(name, config, mnist_dir):
-    """The peer, warm: its first steps build or compile what is left to."""
+    """Return the peer after its first steps, which build or compile the rest."""
     module, options = PEERS[name]
     module = importlib.import_module("peers." + module)
     train = mnist.load("mnist", mnist_dir or None).train
@@ -99,7 +99,7 @@ def _reason(error):
 
 
 def _own_output():
-    """Standard output for the answers alone: what others print goes to the errors."""
+    """Return standard output for the answers; redirect other output to the errors."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return answers

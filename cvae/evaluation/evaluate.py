@@ -12,7 +12,7 @@ from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.data.checks import check_dataset, check_whole
 from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError
-from cvae.evaluation import MOST_AIS, MOST_PARTICLES, ais, summary
+from cvae.evaluation import MAX_AIS, ais, summary
 from cvae.evaluation.partial import Partial
 from cvae.evaluation.summary import Measured, Simulated
 from cvae.inference import importance
@@ -64,8 +64,8 @@ def evaluate_run(
             does not fit the model, the results are not finite, the file of an
             interrupted evaluation is damaged, or the disk refuses.
     """
-    check_whole("particles", particles, 1, MOST_PARTICLES)
-    check_whole("ais", ais, 0, MOST_AIS)
+    check_whole("particles", particles, 1, importance.MAX_PARTICLES)
+    check_whole("ais", ais, 0, MAX_AIS)
     check_dataset(dataset, run.config.n_classes, run.config.x_dim)
     checkpoint = run.load_checkpoint(best=True)
     task = Task(

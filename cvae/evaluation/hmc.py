@@ -1,7 +1,8 @@
-"""Hamiltonian Monte Carlo on p(z) p(x | y, z)^β, β going up or down: all in tensors.
+"""Run Hamiltonian Monte Carlo on p(z) p(x | y, z)^β, β rising or falling, in tensors.
 
-Neal (2011), "MCMC using Hamiltonian dynamics". Momenta are N(0, I) in coordinates that
-are scaled by the step of each dimension, which is a diagonal mass matrix.
+The algorithm is that of Neal (2011), "MCMC using Hamiltonian dynamics". Momenta are
+N(0, I) in coordinates that are scaled by the step of each dimension. This is a diagonal
+mass matrix.
 """
 
 from typing import Callable, NamedTuple, Tuple
@@ -10,9 +11,9 @@ import tensorflow.compat.v1 as tf
 
 
 class Point(NamedTuple):
-    """Where chains are, and what the log densities (nats) and their slopes are there.
+    """Positions z of chains, `[..., d]`, with log densities in nats, `[...]`.
 
-    `[..., d]` and `[...]`; the slopes are gradients with respect to z, `[..., d]`.
+    The slopes are gradients with respect to z, `[..., d]`.
     """
 
     z: tf.Tensor
@@ -23,18 +24,18 @@ class Point(NamedTuple):
 
 
 class AnnealingPath(NamedTuple):
-    """Moves one after the other; the first leads from `betas[0]` to `betas[1]`."""
+    """A sequence of moves; the first changes β from `betas[0]` to `betas[1]`."""
 
     betas: tf.Tensor  # float64 [moves + 1]
-    steps: tf.Tensor  # [moves, d], of the leapfrog, in units of z
+    steps: tf.Tensor  # [moves, d], leapfrog steps in units of z
     leapfrog_steps: int
 
 
 class Move(NamedTuple):
-    """What one transition is made of, but for its draws."""
+    """The settings of one transition, without its random numbers."""
 
     beta: tf.Tensor  # scalar, the power of p(x | y, z)
-    step: tf.Tensor  # [d], the leapfrog's step in units of z
+    step: tf.Tensor  # [d], leapfrog step in units of z
     leapfrog_steps: int
 
 
@@ -44,14 +45,16 @@ def anneal(
     path: AnnealingPath,
     noise: Callable[[tf.Tensor], tf.Tensor],
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Lead chains from `start` along `path`.
+    """Move chains from `start` along `path`.
 
     Args:
-        evaluate: z to `Point`.
-        noise: number of the move to draws from N(0, 1), one more than z has `[..., d]`.
+        evaluate: a function from z to `Point`.
+        noise: a function from the number of a move to samples of N(0, 1), shaped
+            `[..., d + 1]` for z of `[..., d]`.
 
     Returns:
-        z at the end, the chains' log-weights, and each move's acceptance rate. The
+        z at the end, the log-weights of the chains, and the acceptance rate of each
+        move. The
         log-weight is Σ_j (β_{j+1} - β_j) log p(x | y, z_j), z_j before move j, in
         float64 (Neal 2001); its move is made at β_{j+1}.
     """
@@ -90,14 +93,14 @@ def transition(
 ) -> Tuple[Point, tf.Tensor]:
     """Make one move that is reversible with respect to p(z) p(x | y, z)^β.
 
-    A proposal by `leapfrog`, which conserves volume and is its own inverse but for the
-    sign of the momentum, then Metropolis's rule. Where the proposal's energy is not a
-    number it is rejected.
+    The proposal comes from `leapfrog`, which conserves volume and is its own inverse
+    except for the sign of the momentum. Metropolis's rule accepts or rejects it. A
+    proposal whose energy is not a number is rejected.
 
     Args:
-        evaluate: z to `Point`.
-        momentum: draws from N(0, I), shaped as z.
-        uniform: draws from [0, 1), one a chain.
+        evaluate: a function from z to `Point`.
+        momentum: samples of N(0, I), shaped as z.
+        uniform: samples from [0, 1), one for each chain.
 
     Returns:
         The new point, and which chains accepted (bool).
@@ -122,10 +125,10 @@ def leapfrog(
     move: Move,
     momentum: tf.Tensor,
 ) -> Tuple[Point, tf.Tensor]:
-    """Follow the dynamics for `move.leapfrog_steps` steps; return point and momentum.
+    """Integrate the dynamics for `move.leapfrog_steps`; return point and momentum.
 
-    The potential energy is -log p(z) - β log p(x | y, z). Each step takes one
-    evaluation of the model.
+    The potential energy is -log p(z) - β log p(x | y, z). Each step evaluates the
+    model once.
     """
 
     def half_kick(at, momentum):

@@ -1,15 +1,15 @@
-"""What z knows of the class: principal components, and a linear classifier.
+"""Analyze how z depends on the class: principal components and a linear classifier.
 
-z is represented by the mean of q(z | x, y). As q sees y, this does not say what could
-be read off an image. It tests how far the aggregate posterior differs between classes:
-not at all if z were style alone, as the prior, which is the same for all classes, has
-it.
+z is represented by the mean of q(z | x, y). As q depends on y, the result is not the
+information that an image has about its class. It shows how much the aggregate posterior
+differs between classes. In the prior, z is independent of the class.
 """
 
 from typing import Any, Dict, Tuple
 
 import numpy as np
 
+from cvae.data.checks import check_labels, check_z
 from cvae.evaluation.learning import scikit
 from cvae.evaluation.summary import wilson
 
@@ -17,14 +17,15 @@ COMPONENTS = 2
 
 
 def principal_components(z: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Return z `[n, d]` along its first two principal components, `[n, 2]`.
+    """Return the first two principal components of z `[n, d]`, `[n, 2]`.
 
-    With it come the shares of the variance that they have, `[2]`. A component that z
-    does not have is 0.
+    The second array holds their shares of the variance, `[2]`. A component that z does
+    not have is 0.
 
     Raises:
-        CvaeError: there is no scikit-learn.
+        CvaeError: z is not a matrix of finite numbers, or scikit-learn is missing.
     """
+    check_z(z, len(np.atleast_1d(z)), None)
     points, explained = np.zeros((len(z), COMPONENTS)), np.zeros(COMPONENTS)
     n = min(COMPONENTS, *z.shape)
     if z.std(0).any():
@@ -40,15 +41,20 @@ def linear_probe(
     test_z: np.ndarray,
     test_labels: np.ndarray,
 ) -> Dict[str, Any]:
-    """Return how well a linear classifier, trained on one half, tells y from z.
+    """Return the accuracy with which a linear classifier predicts y from z.
 
-    The classifier is multinomial logistic regression on z `[n, d]`. "accuracy" is
-    on the test images, with its 95 % interval "low" to "high" (Wilson 1927); "chance"
-    is the accuracy of always naming the class that is most frequent in training.
+    The classifier is multinomial logistic regression on z `[n, d]`. "accuracy" is that
+    on the test images, with its 95 % interval "low" to "high" (Wilson 1927). "chance"
+    is the accuracy of a constant prediction, the most frequent class in training.
 
     Raises:
-        CvaeError: there is no scikit-learn.
+        CvaeError: an array is empty, of another shape or not finite, or scikit-learn is
+            missing.
     """
+    check_labels(train_labels, None, 2**31, "training labels")
+    check_labels(test_labels, None, 2**31, "test labels")
+    check_z(train_z, len(train_labels), None)
+    check_z(test_z, len(test_labels), train_z.shape[1])
     classes, counts = np.unique(train_labels, return_counts=True)
     constant = np.full(len(test_labels), classes[counts.argmax()])
     predicted = constant

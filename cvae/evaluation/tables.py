@@ -1,4 +1,4 @@
-"""An evaluation as the text that scripts/evaluate.py prints, 80 columns wide."""
+"""Format an evaluation as text of 80 columns, for scripts/evaluate.py."""
 
 from typing import Any, Dict, List
 
@@ -10,10 +10,6 @@ _MAIN = (
     ("log_likelihood", "log p(x|y), {:,} particles"),
     ("marginal", "log p(x), {:,} particles"),
     ("train_bound", "bound on {:,} training images"),
-)
-_CLASSES = (
-    *("bound", "reconstruction", "kl", "log_likelihood", "marginal"),
-    "errors",
 )
 
 
@@ -39,83 +35,81 @@ def implementations(results: Dict[str, Any]) -> str:
 
 
 def _main(results) -> List[str]:
-    title = "nats per image, {:,} test images".format(results["n_images"])
-    lines = ["{:36} {:>9}   {}".format(title, "mean", "standard error")]
+    title = f"nats per image, {results['n_images']:,} test images"
+    lines = [f"{title:36} {'mean':>9}   standard error"]
     for name, label in _MAIN:
         found = results[name]
         label = label.format(found.get("particles", found.get("n_images")))
-        row = "{:36} {:9.3f}   {:.3f}"
-        lines.append(row.format(label, found["mean"], found["stderr"]))
+        lines.append(f"{label:36} {found['mean']:9.3f}   {found['stderr']:.3f}")
     return lines
 
 
 def _growth(results):
-    columns = ("particles", "log p(x|y)", "gain", "log p(x)")
-    lines = ["{:>9} {:>18} {:>18} {:>18}".format(*columns)]
+    columns = ("log p(x|y)", "gain", "log p(x)")
+    lines = [_row("particles", *columns)]
     for row in results["growth"]:
         cells = [_cell(row.get(k)) for k in ("log_likelihood", "gain", "marginal")]
-        lines.append("{:9,} {:>18} {:>18} {:>18}".format(row["particles"], *cells))
+        lines.append(_row(f"{row['particles']:,}", *cells))
     return lines
+
+
+def _row(particles, *cells):
+    return " ".join([f"{particles:>9}", *(f"{cell:>18}" for cell in cells)])
 
 
 def _remarks(results):
     ess, found, latent = (results[k] for k in ("ess", "classifier", "latent"))
-    rates = [100.0 * found[k] for k in ("error_rate", "low", "high")]
+    rate, low, high = (100.0 * found[k] for k in ("error_rate", "low", "high"))
     return [
-        "effective sample size {:.1f} of {:,} (median), {:.1f} (5th percentile)".format(
-            ess["median"], ess["particles"], ess["p5"]
-        ),
-        "Bayes classifier      {:,} errors: {:.2f} % (95 %: {:.2f} to {:.2f})".format(
-            found["errors"], *rates
-        ),
-        "  close calls         decided by {:,} particles a class".format(
-            found["particles"]
-        ),
-        "log loss              {} nats".format(_cell(found["log_loss"])),
-        "active units          {} of {}".format(latent["active"], len(latent["kl"])),
+        f"effective sample size {ess['median']:.1f} of {ess['particles']:,} (median), "
+        f"{ess['p5']:.1f} (5th percentile)",
+        f"Bayes classifier      {found['errors']:,} errors: {rate:.2f} % (95 %: "
+        f"{low:.2f} to {high:.2f})",
+        f"  near-ties           decided by {found['particles']:,} particles a class",
+        f"log loss              {_cell(found['log_loss'])} nats",
+        f"active units          {latent['active']} of {len(latent['kl'])}",
         f"implementation        {implementations(results)}",
     ]
 
 
 def _ais(found):
-    title = "AIS, {:,} images, {} chains x {:,} temperatures, {:.0f} % accepted".format(
-        found["images"],
-        found["chains"],
-        found["temperatures"],
-        100 * found["acceptance"],
+    title = (
+        f"AIS, {found['images']:,} images, {found['chains']} chains x "
+        f"{found['temperatures']:,} temperatures, {100 * found['acceptance']:.0f} % "
+        "accepted"
     )
-    columns = ("", "importance", "AIS", "AIS, backward", "difference")
     simulated = found["simulated"]
     rows = (
-        (
-            "test",
-            found["importance"],
-            found["log_likelihood"],
-            None,
-            found["difference"],
-        ),
-        (
-            "simulated",
-            *(simulated[k] for k in ("importance", "forward", "backward", "gap")),
-        ),
+        [found[k] for k in ("importance", "log_likelihood")]
+        + [None, found["difference"]],
+        [simulated[k] for k in ("importance", "forward", "backward", "gap")],
     )
-    line = "{:9} {:>17} {:>17} {:>17} {:>16}"
-    lines = [title, line.format(*columns)]
-    return lines + [line.format(name, *map(_cell, cells)) for name, *cells in rows]
+    lines = [("", "importance", "AIS", "AIS, backward", "difference")]
+    for name, cells in zip(("test", "simulated"), rows):
+        lines.append((name, *map(_cell, cells)))
+    widths = ("9", ">17", ">17", ">17", ">16")
+    return [title] + [
+        " ".join(f"{cell:{width}}" for cell, width in zip(line, widths))
+        for line in lines
+    ]
 
 
 def _per_class(rows):
-    columns = ("class", "n", "bound", "reconstr.", "KL", "log p(x|y)", "log p(x)")
-    line = "{:>5} {:>6} {:>9} {:>9} {:>7} {:>10} {:>9} {:>6}"
-    lines = [line.format(*columns, "errors")]
-    line = "{:5} {:6,} {:9.3f} {:9.3f} {:7.3f} {:10.3f} {:9.3f} {:6,}"
+    lines = [
+        f"{'class':>5} {'n':>6} {'bound':>9} {'reconstr.':>9} {'KL':>7} "
+        f"{'log p(x|y)':>10} {'log p(x)':>9} {'errors':>6}"
+    ]
     for row in rows:
-        lines.append(line.format(row["class"], row["n"], *(row[k] for k in _CLASSES)))
+        lines.append(
+            f"{row['class']:5} {row['n']:6,} {row['bound']:9.3f} "
+            f"{row['reconstruction']:9.3f} {row['kl']:7.3f} "
+            f"{row['log_likelihood']:10.3f} {row['marginal']:9.3f} {row['errors']:6,}"
+        )
     return lines
 
 
 def _cell(estimate):
-    """Mean and standard error, or nothing."""
+    """Return mean and standard error, or nothing for None."""
     if estimate is None:
         return ""
-    return "{:.3f} +- {:.3f}".format(estimate["mean"], estimate["stderr"])
+    return f"{estimate['mean']:.3f} +- {estimate['stderr']:.3f}"

@@ -10,6 +10,7 @@ from typing import Callable, Iterator, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+MAX_PARTICLES = 10**6  # of an image and class
 LEVELS = (10, 100, 1000, 5000)  # particles at which an estimate is reported
 CHUNK = 1000  # particles at once; divides every level above it
 MARGIN = 20.0  # nats behind the best class at which a class gets no more particles

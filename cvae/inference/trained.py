@@ -17,7 +17,6 @@ from cvae.model import build_generator, build_networks, build_variational
 
 BLOCK = 500  # images a call; fixed, because a block keys its draws of z
 ROWS = 2000  # of z that `decode` takes at once
-MAX_PARTICLES = 10**6  # of an image and class
 
 # Blocks of work run side by side instead, and rounding does not depend on the machine's
 # cores. It takes effect for this session only, because of `cvae/__init__.py`.
@@ -25,7 +24,7 @@ _ONE_THREAD_AN_OP = tf.ConfigProto(intra_op_parallelism_threads=1)
 
 # Sizes for `stateless.number`.
 _DRAWS = 10**6  # of a block of images
-_CHUNKS = 2**10  # of an image's class, for `MAX_PARTICLES`
+_CHUNKS = 2**10  # of an image's class, for `importance.MAX_PARTICLES`
 
 
 class Bound(NamedTuple):
@@ -254,4 +253,4 @@ def _gaussian_kl(mean, logstd):
 
 
 def _checked_particles(particles):
-    return checks.check_whole("particles", particles, 1, MAX_PARTICLES)
+    return checks.check_whole("particles", particles, 1, importance.MAX_PARTICLES)

@@ -1,4 +1,4 @@
-"""What z knows of the class, against NumPy's SVD and z of which it is known."""
+"""How z depends on the class, beside NumPy's SVD and z of known dependence."""
 
 import sys
 
@@ -39,7 +39,7 @@ def test_separable_z_is_told_apart_without_error():
     assert (probe["n_train"], probe["n_test"]) == (400, 200)
 
 
-def test_z_that_knows_nothing_of_the_class_is_told_apart_by_chance_alone():
+def test_z_that_is_independent_of_the_class_predicts_it_by_chance_only():
     labels = np.random.RandomState(1).randint(0, 5, 9000)
     z = normal(9000, 6)
     probe = latent.linear_probe(z[:6000], labels[:6000], z[6000:], labels[6000:])
@@ -47,7 +47,7 @@ def test_z_that_knows_nothing_of_the_class_is_told_apart_by_chance_alone():
     assert probe["low"] < 0.2 < probe["high"]
 
 
-def test_what_is_known_only_of_the_norm_is_nothing_to_a_linear_classifier():
+def test_a_class_that_only_the_norm_depends_on_is_not_found_by_a_linear_classifier():
     labels = np.arange(4000) % 2
     z = normal(4000, 5) * np.where(labels, 4.0, 1.0)[:, None]
     probe = latent.linear_probe(z[:2000], labels[:2000], z[2000:], labels[2000:])
@@ -96,3 +96,47 @@ def test_no_scikit_learn_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
     with pytest.raises(CvaeError, match="^there is no scikit-learn.*make env"):
         latent.principal_components(normal(9, 3))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"train_z": normal(0, 3)}, "there are no z"),
+        ({"test_z": normal(4, 2)}, "z have shape"),
+        ({"test_z": normal(5, 3)}, "4 labels and 5 rows"),
+        ({"test_z": np.full((4, 3), np.nan)}, "not finite"),
+        ({"train_labels": np.zeros(0, int)}, "there are no training labels"),
+        ({"train_labels": np.zeros(6)}, "training labels are of type float64"),
+        ({"test_labels": np.array([0, 1, -1, 0])}, "test labels go from -1"),
+    ],
+)
+def test_arrays_that_cannot_be_are_one_line(change, message):
+    arguments = dict(
+        train_z=normal(6, 3),
+        train_labels=np.arange(6) % 2,
+        test_z=normal(4, 3),
+        test_labels=np.arange(4) % 2,
+    )
+    with pytest.raises(CvaeError, match=message):
+        latent.linear_probe(**dict(arguments, **change))
+
+
+@pytest.mark.parametrize("z", [normal(0, 3), normal(9, 1)[:, 0], np.float32(1), "z"])
+def test_z_that_is_not_a_matrix_has_no_components(z):
+    with pytest.raises(CvaeError, match="z"):
+        latent.principal_components(z)
+
+
+@pytest.mark.parametrize(
+    "queries, images, n, message",
+    [
+        (normal(0, 4), normal(3, 4), 1, "give matrices"),
+        (normal(2, 4), normal(3, 4)[0], 1, "give matrices"),
+        (normal(2, 5), normal(3, 4), 1, "5 pixels and images 4"),
+        (normal(2, 4), normal(3, 4), 4, "cannot be 4"),
+        (normal(2, 4), normal(3, 4), 0, "cannot be 0"),
+    ],
+)
+def test_neighbours_that_cannot_be_are_one_line(queries, images, n, message):
+    with pytest.raises(CvaeError, match=message):
+        learning.nearest_neighbours(queries, images, n)
