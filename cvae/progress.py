@@ -8,11 +8,11 @@ from tqdm import tqdm
 
 
 class Progress:
-    """Rate, ETA and remarks for work of `total` units, `done` of them done before.
+    """Print the progress of work of `total` units, `done` of them done before.
 
-    While nobody knows the total it is None, and there is no share and no ETA.
-    On a terminal a tqdm bar; elsewhere only what is `note`d, and every half minute
-    a line without control characters.
+    A terminal shows a tqdm bar. A log gets the lines passed to `note`, and a line
+    every half minute, without control characters. While the total is not known (None),
+    no share and no time left are printed.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Progress:
             )
         self._label, self._unit = label, unit
         self._total, self._done, self._began_with = total, done, done
-        self._began = self._spoke = time.monotonic()
+        self._began = self._printed = time.monotonic()
 
     def __enter__(self):
         return self
@@ -48,26 +48,26 @@ class Progress:
     def advance(
         self, units: int, total: Optional[int] = None, remark: str = ""
     ) -> None:
-        """Count `units` as done; `total` replaces the total where the plan changed."""
+        """Count `units` as done; `total` replaces the total if the plan changed."""
         self._done += units
         self._total = total or self._total
         if self._bar is not None:
             self._bar.total = self._total
             self._bar.set_postfix_str(remark, refresh=False)
             self._bar.update(units)
-        elif time.monotonic() - self._spoke > 30.0:
+        elif time.monotonic() - self._printed > 30.0:
             self.note(f"{self.summary()} {remark}".strip())
 
     def note(self, line: str) -> None:
         """Print `line` above the bar."""
-        self._spoke = time.monotonic()
+        self._printed = time.monotonic()
         if self._bar is not None:
             self._bar.write(line, file=self._stream)
         else:
             print(line, file=self._stream, flush=True)
 
     def summary(self) -> str:
-        """Return share, rate and time left: ``40 %, 9,800 images/s, 5:12 left``."""
+        """Return share, rate and time left, ``40 %, 9,800 images/s, 5:12 left``."""
         elapsed = max(time.monotonic() - self._began, 1e-9)
         rate = (self._done - self._began_with) / elapsed
         text = f"{rate:,.0f} {self._unit}s/s"

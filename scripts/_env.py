@@ -1,18 +1,30 @@
-"""Imported first by every script: finds the package, and says so if set-up is due.
+"""Imported first by every script: finds the package, or prints that set-up is due.
 
-A signal while modules are imported ends the script with one line, too.
+A signal during the imports ends the script with one line, too.
 """
 
-import gc
-import importlib.util
 import os
-import signal
 import sys
 
+# The package is found by these folders and nothing else: they are people's working
+# directories as well, and a `types.py` of theirs must not replace Python's own.
+_SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.dirname(_SCRIPTS)
+sys.path[:] = [_ROOT] + [path for path in sys.path if path not in (_SCRIPTS, _ROOT)]
+import cvae  # noqa: E402, F401
 
-def _leave(number, _):
-    os.write(2, b"interrupted\n")
-    os._exit(128 + number)
+del sys.path[0]
+
+import gc  # noqa: E402
+import importlib.util  # noqa: E402
+import signal  # noqa: E402
+
+
+def _leave(number, frame):
+    try:
+        os.write(2, b"interrupted\n")
+    finally:  # the terminal may be closed
+        os._exit(128 + number)
 
 
 for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -21,8 +33,16 @@ for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 
 gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from cvae.cli import process  # noqa: E402
 
+process.prepare()
+
+if sys.flags.optimize > 1:
+    sys.stderr.write(
+        "error: TensorFlow needs docstrings, which -OO removes; leave out -OO and "
+        "PYTHONOPTIMIZE=2\n"
+    )
+    sys.exit(2)
 for _module in ("numpy", "tensorflow"):
     if importlib.util.find_spec(_module) is None:
         sys.stderr.write(

@@ -1,4 +1,4 @@
-"""Fetch one commit of a git repository. Standard library only."""
+"""Fetch one commit of a git repository."""
 
 import os
 import re
@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import time
 
-from _steps import SetupError, run
+from _steps import run
+
+from cvae.errors import CvaeError
 
 FETCH_SECONDS = 20
 
-# Kept of the user's settings. The others are those of one repository, as a git hook
-# passes them on.
+# The user's settings that are kept; the others are those of one repository, which git
+# passes on to a hook.
 KEPT = r"GIT_(SSL|SSH|HTTP|PROXY|EXEC_PATH|CONFIG_(?!PARAMETERS))"
 NO_QUESTIONS = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -20,52 +22,52 @@ NO_QUESTIONS = {
     "SSH_ASKPASS_REQUIRE": "never",
     "LC_ALL": "C",
 }
-OPTIONS = ["-c", "core.hooksPath=" + os.devnull, "-c", "gc.auto=0"]
-# What a server answers that gives out branches and tags, but no commit by its name.
+OPTIONS = ("-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0")
+# The answers of a server that sends branches and tags, but not a commit by its name.
 ONLY_BRANCHES = r"unadvertised object|dumb http|shallow|remote ref"
 BRANCHES = ["+refs/heads/*:refs/its/heads/*", "+refs/tags/*:refs/its/tags/*"]
 
 
 def fetch_commit(source, commit, folder):
-    """Check a commit out into `folder / "sources"`, in at most `FETCH_SECONDS`.
+    """Check a commit out into `folder`, in at most `FETCH_SECONDS`.
 
     Args:
         source: path or URL of the repository.
         commit: its full hash.
-        folder: an empty directory (Path).
+        folder: a directory (Path) that does not exist.
 
     Raises:
-        SetupError: the reason, in a few words, why this was not possible.
+        CvaeError: the reason, in a few words, why this was not possible.
     """
     program = shutil.which("git")
     if not program:
-        raise SetupError("there is no git on PATH")
-    sources, log, environ = folder / "sources", folder / "git.log", _environ()
-    sources.mkdir()
+        raise CvaeError("there is no git on PATH")
+    environ = _environ()
+    folder.mkdir()
     deadline = time.monotonic() + FETCH_SECONDS
 
     def git(*arguments):
-        command = [program, "-C", str(sources)] + OPTIONS + list(arguments)
-        return run(command, log, environ, deadline)
+        command = [program, "-C", str(folder), *OPTIONS, *arguments]
+        return run(command, environ, deadline)
 
-    fetch = ["fetch", "-q", "--no-tags"]
+    fetch = ("fetch", "-q", "--no-tags")
     try:
         git("init", "-q")
-        status, said = git(*fetch + ["--depth=1", "--", source, commit])
-        if status != 0 and re.search(ONLY_BRANCHES, said):
-            status, said = git(*fetch + ["--", source] + BRANCHES)
+        status, output = git(*fetch, "--depth=1", "--", source, commit)
+        if status != 0 and re.search(ONLY_BRANCHES, output):
+            status, output = git(*fetch, "--", source, *BRANCHES)
         if status == 0:
-            status, said = git("checkout", "-q", "--detach", commit)
+            status, output = git("checkout", "-q", "--detach", commit)
         if status == 0:
-            status, said = git("rev-parse", "HEAD")
+            status, output = git("rev-parse", "HEAD")
     except subprocess.TimeoutExpired:
-        raise SetupError(f"no answer within {FETCH_SECONDS} seconds")
-    if status != 0 or said.strip() != commit:
-        raise SetupError(_why_not(said, commit))
+        raise CvaeError(f"no answer within {FETCH_SECONDS} seconds")
+    if status != 0 or output.strip() != commit:
+        raise CvaeError(_why_not(output, commit))
 
 
 def _environ():
-    """Return the environment for git: no questions, of no repository in particular."""
+    """Return the variables for git: it asks nothing and leaves other folders alone."""
     environ = {
         name: value
         for name, value in os.environ.items()
@@ -74,15 +76,15 @@ def _environ():
     environ.update(NO_QUESTIONS)
     if "GIT_SSH" not in environ:
         ssh = environ.get("GIT_SSH_COMMAND", "ssh")
-        environ["GIT_SSH_COMMAND"] = ssh + " -o BatchMode=yes"
+        environ["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes"
     return environ
 
 
-def _why_not(said, commit):
-    """Return the reason in git's words, or in ours where they are clearer."""
-    if re.search(r"not our ref|not a tree|unable to read tree|remote ref", said):
+def _why_not(output, commit):
+    """Return the reason from git's output, in clearer words where it needs them."""
+    if re.search(r"not our ref|not a tree|unable to read tree|remote ref", output):
         return f"it does not have commit {commit}"
-    if "does not appear to be a git repository" in said:
+    if "does not appear to be a git repository" in output:
         return "it is not a git repository"
-    lines = [line for line in said.splitlines() if not re.match("(?i)warning:", line)]
+    lines = [line for line in output.splitlines() if not re.match("(?i)warning:", line)]
     return re.sub("^(fatal|error): ", "", (lines or ["git gave no reason"])[0])

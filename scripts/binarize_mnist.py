@@ -15,6 +15,7 @@ import numpy as np
 from cvae.cli import Parser, options, run_main
 from cvae.data import mnist
 from cvae.data.binarize import TEST_BITS_SEED, binarize
+from cvae.storage.checkout import in_checkout
 from cvae.storage.npz import write_arrays
 
 
@@ -24,7 +25,7 @@ def main():
         "--output",
         type=options.path,
         metavar="FILE",
-        default="data/mnist-test-bits.npz",
+        default=in_checkout("data/mnist-test-bits.npz"),
         help="file to write",
     )
     parser.add_argument(

@@ -1,9 +1,9 @@
-"""Typeset the report on a run: report.pdf, results.json and figures/.
+"""Write the report on a run: report.pdf, results.json and figures/.
 
 python scripts/build_report.py
 python scripts/build_report.py --run runs/report-best --output report   # to publish it
 
-The run has to be trained and evaluated (scripts/train.py, scripts/evaluate.py).
+The run has to be trained and evaluated first (scripts/train.py, scripts/evaluate.py).
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
@@ -11,13 +11,13 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.data import mnist
-from cvae.report import document
+from cvae.report import document, typst
 from cvae.runs.pretrained import find_or_unpack
 from cvae.storage import files
 
 
 def main():
-    """Parse the command line, build the report, and name the files written."""
+    """Parse the command line, build the report, and print the paths of its files."""
     parser = cli.Parser(__doc__)
     options.add_run(parser)
     options.add_mnist_dir(parser)
@@ -30,7 +30,7 @@ def main():
     paths = document.build(run, arguments.output or run.path, dataset)
     for path in paths:
         print(path)
-    print(f"{document.page_count(paths[-1].read_bytes())} pages")
+    print(f"{typst.page_count(paths[-1].read_bytes())} pages")
 
 
 if __name__ == "__main__":

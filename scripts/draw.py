@@ -1,7 +1,7 @@
-"""Draw a run's pictures: all of them, or those that are named.
+"""Draw the figures of a run: all of them, or those that are named.
 
 python scripts/draw.py
-python scripts/draw.py transfer interpolations --format svg --output pictures
+python scripts/draw.py transfer interpolations --format svg --output drawings
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
@@ -16,14 +16,13 @@ from cvae.runs.pretrained import find_or_unpack
 
 
 def main():
-    """Parse the command line, draw, name the files and what was measured."""
+    """Parse the command line, draw, and print paths and measured numbers."""
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    names = arguments.names or list(figures.NAMES)
-    suffixes = ["." + arguments.format] if arguments.format else [".png", ".svg"]
+    suffixes = [f".{arguments.format}"] if arguments.format else [".png", ".svg"]
     folder = arguments.output or run.figures_dir
-    facts = figures.draw(run, dataset, folder, names, suffixes)
+    facts = figures.draw(run, dataset, folder, arguments.names, suffixes)
     for name in facts:
         for suffix in suffixes:
             print(folder / (name + suffix))
@@ -38,7 +37,7 @@ def _parser():
         nargs="*",
         type=options.choice(figures.NAMES),
         metavar="NAME",
-        help="what to draw: {}; left out, all".format(", ".join(figures.NAMES)),
+        help=f"figures to draw: {', '.join(figures.NAMES)} (default: all)",
     )
     options.add_run(parser)
     options.add_mnist_dir(parser)
@@ -46,13 +45,13 @@ def _parser():
         "--output",
         type=options.path,
         metavar="DIR",
-        help="where the files NAME.png and NAME.svg go; left out, figures/ in the run",
+        help="directory for NAME.png and NAME.svg (default: figures/ in the run)",
     )
     parser.add_argument(
         "--format",
         type=options.choice(("png", "svg")),
         metavar="{png,svg}",
-        help="the only format to write; left out, both",
+        help="the only format to write (default: both)",
     )
     return parser
 

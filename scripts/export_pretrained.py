@@ -12,7 +12,7 @@ from cvae.runs.run import find
 
 
 def main():
-    """Parse the command line, write, and say where to."""
+    """Parse the command line, write the run, and print its path."""
     parser = cli.Parser(__doc__)
     options.add_run(parser)
     parser.add_argument(
@@ -20,7 +20,7 @@ def main():
         type=options.path,
         default=pretrained.HERE,
         metavar="DIR",
-        help="the run; left out, data/pretrained of this clone",
+        help="directory to write the run to",
     )
     arguments = parser.parse_args()
     pretrained.export(find(arguments.run), arguments.output)

@@ -1,4 +1,4 @@
-"""Do everything, from the data to the run's report.pdf (`make report`).
+"""Run all stages, from the data to the run's report.pdf (`make report`).
 
 python scripts/make_report.py
 python scripts/make_report.py --preset quick --output report-quick
@@ -21,13 +21,13 @@ def main():
         default="default",
         type=options.choice(PRESETS),
         metavar="NAME",
-        help="settings of the run: " + " or ".join(PRESETS),
+        help=f"settings of the run: {' or '.join(PRESETS)}",
     )
     options.add_output_dir(parser)
     arguments = parser.parse_args()
     if arguments.output:
         files.check_place(arguments.output)
-    from cvae.report import pipeline  # TensorFlow, once the command line is right
+    from cvae.report import pipeline  # imports TensorFlow
 
     return pipeline.make_report(arguments.preset, arguments.output, arguments.mnist_dir)
 

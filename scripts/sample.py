@@ -13,10 +13,10 @@ from cvae.runs.pretrained import find_or_unpack
 
 
 def main():
-    """Parse the command line, generate, and name the files written."""
+    """Parse the command line, generate, and print the paths of the files."""
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
-    from cvae.report import samples  # TensorFlow, once everything else is right
+    from cvae.report import samples  # imports TensorFlow
 
     options = samples.SampleOptions(
         arguments.binary, arguments.same_style, arguments.seed
@@ -41,29 +41,31 @@ def _parser():
         "--classes",
         type=options.int_list,
         metavar="C,C",
-        help="the classes to generate; left out, all of the run's",
+        help="classes to generate (default: all of the run's)",
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument(
-        "--mean", action="store_true", help="Bernoulli means (what is done anyhow)"
+        "--mean", action="store_true", help="write the means of x (the default)"
     )
-    kind.add_argument("--binary", action="store_true", help="draws of x instead")
+    kind.add_argument("--binary", action="store_true", help="write draws of x")
     parser.add_argument(
-        "--same-style", action="store_true", help="one z a column, for all classes"
+        "--same-style",
+        action="store_true",
+        help="use one z for each column, in all rows",
     )
     parser.add_argument(
         "--seed",
         type=options.whole(0, 2**31 - 1),
         default=0,
         metavar="N",
-        help="seed of z and x",
+        help="seed of the draws of z and x",
     )
     parser.add_argument(
         "--output",
         type=options.picture,
         metavar="PNG",
-        help="the grid, .png or .svg, with the arrays beside it as .npz; left out, "
-        "samples.png and samples.npz in the run",
+        help="file for the grid, .png or .svg; the arrays go beside it as .npz "
+        "(default: figures/samples.png and samples.npz in the run)",
     )
     return parser
 

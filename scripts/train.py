@@ -4,10 +4,10 @@ python scripts/train.py                          # at most 10 minutes
 python scripts/train.py --preset quick           # at most 2.5 minutes
 python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
-python scripts/train.py --resume                 # goes on with the newest run
+python scripts/train.py --resume                 # continues the newest run
 
-With ZhuSuan 0.4.0 where it is installed, else with cvae.zs, this package's
-implementation of the same interface; ZHUSUAN=real or ZHUSUAN=builtin insists on one.
+Uses ZhuSuan 0.4.0 if it is installed, else cvae.zs, this package's implementation of
+the same interface; ZHUSUAN=real or ZHUSUAN=builtin allows only that one.
 """
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
@@ -22,12 +22,12 @@ from cvae.runs.run import Run, find
 
 
 def main():
-    """Parse the command line, train, and say how it went."""
+    """Parse the command line, train, and print how it went."""
     parser = cli.Parser(__doc__)
     options.add_run(parser, "runs/<date>-<time>, with --resume the newest one")
     options.add_mnist_dir(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="go on with a run that was stopped"
+        "--resume", action="store_true", help="continue a run that was stopped"
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
@@ -39,13 +39,13 @@ def main():
     )
     dataset = mnist.load(config.dataset, arguments.mnist_dir)
     check_dataset(dataset, config.n_classes, config.x_dim)
-    from cvae.training import loop  # what fails here leaves no empty run
+    from cvae.training import console  # TensorFlow, once the rest is right
 
     if run is None and arguments.run:
         run = Run.create(arguments.run, config)
     elif run is None:
         run = Run.create_by_date(config)
-    return loop.train_and_tell(run, dataset)
+    return console.train_with_console(run, dataset)
 
 
 def _run_to_resume(arguments):
@@ -53,10 +53,9 @@ def _run_to_resume(arguments):
     if arguments.preset:
         given["preset"] = arguments.preset
     if given:
+        names = ", ".join(options.spelt(name, given[name]) for name in sorted(given))
         raise CvaeError(
-            "a run keeps its settings: leave out {}, or train a new run".format(
-                ", ".join(options.spelt(name, given[name]) for name in sorted(given))
-            )
+            f"a run keeps its settings: leave out {names}, or train a new run"
         )
     return find(arguments.run)
 

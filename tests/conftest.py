@@ -1,6 +1,7 @@
 """What the tests share: the import path and MNIST itself."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,11 @@ sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+# Under `nohup`, and behind a shell's `&`, a process starts with signals ignored.
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
 ON_ZHUSUAN = (
     *("ais", "evaluate", "exact", "implementations", "importance", "stateless"),
@@ -20,10 +26,17 @@ ON_ZHUSUAN = (
 )
 
 
-# They see nothing that differs between the stacks: .ci/run runs them on one.
+# Nothing in them differs between the stacks: .ci/run runs them on one.
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
-    *("document", "package", "pages"),
+    *("findings", "likelihood", "method", "package", "pages", "results", "typst"),
+)
+
+# The groups that take longest, in this order, start first: one that starts last would
+# keep a single core busy at the end.
+LONGEST = (
+    *("survival", "fuzz", "step", "environments", "evaluate", "ais", "scripts"),
+    *("loop", "implementations", "stacks", "peers", "command_lines", "document"),
 )
 
 
@@ -32,7 +45,7 @@ def pytest_addoption(parser):
         "--measuring",
         choices=["yes", "no", "only"],
         default="yes",
-        help="what to do with tests that measure, and want the machine for themselves",
+        help="what to do with the tests that measure, and need an idle machine",
     )
 
 
@@ -43,7 +56,7 @@ def pytest_itemcollected(item):
     if name in ONCE:
         item.add_marker("once")
     if not item.get_closest_marker("xdist_group"):  # what a file shares is made once
-        group = "document" if name in ("build", "pages") else name
+        group = "report" if name in ("build", "pipeline") else name
         item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -57,6 +70,24 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         items[:] = kept
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadGroupScheduling
+
+    class LongestFirst(LoadGroupScheduling):
+        def _assign_work_unit(self, node):
+            self.workqueue.move_to_end(min(self.workqueue, key=_place), last=False)
+            super()._assign_work_unit(node)
+
+    return LongestFirst(config, log) if config.option.dist == "loadgroup" else None
+
+
+def _place(scope):
+    """Where a group stands in the order of the groups; the rest follow as they are."""
+    group = scope.rpartition("@")[2]
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")
@@ -87,14 +118,6 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     standin.draw(folder / "figures")
     return folder
-
-
-@pytest.fixture
-def machine(tmp_path):
-    """A bare machine with a checkout, for scripts/setup_env.py."""
-    from machine import Machine
-
-    return Machine(tmp_path)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Run the tests on all cores, then those that measure, which want them for themselves.
+"""Run the tests on all cores, then those that measure, which need an idle machine.
 
     .venv/bin/python tests/run.py -k name       # what `make test` runs
 
-Arguments are pytest's. Ends with its status: 0, or that of the first part to fail.
+Arguments are pytest's. The exit status is pytest's, of the first part that fails.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST = 4  # processes, of a gigabyte each
+MOST = 4  # processes, each of a gigabyte
 NO_TESTS = 5  # pytest's status where none was selected
 
 
@@ -19,6 +19,7 @@ def main(arguments):
     """Return the status of the tests that pytest's `arguments` select."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     together = ["-n", str(min(n_cores, MOST)), "--dist", "loadgroup"]
+    together += ["--durations=10", "--durations-min=5"]  # so that growth is seen
     statuses = []
     for part in (["--measuring=no", *together], ["--measuring=only"]):
         command = [sys.executable, "-m", "pytest", *part, *arguments]

@@ -1,4 +1,4 @@
-"""What the scripts share: arguments, options, errors as one line."""
+"""What scripts share: arguments, options, errors as one line, exit statuses."""
 
 from cvae.cli.parser import STOP_SIGNALS, Parser, run_main
 

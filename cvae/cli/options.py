@@ -1,4 +1,4 @@
-"""Options that scripts share: the run, the data, and one option for every setting."""
+"""Options that scripts share: the run, the data, and one option for each setting."""
 
 import argparse
 import dataclasses
@@ -11,7 +11,7 @@ from cvae.errors import shown, suggest
 
 
 def add_run(parser, left_out: str = "the newest one") -> None:
-    """Add --run, the directory of a run; its help describes the one `left_out`."""
+    """Add --run, the directory of a run; `left_out` is its default, for the help."""
     parser.add_argument(
         "--run",
         type=path,
@@ -21,13 +21,13 @@ def add_run(parser, left_out: str = "the newest one") -> None:
 
 
 def add_mnist_dir(parser) -> None:
-    """Add --mnist-dir, which says where MNIST lies."""
+    """Add --mnist-dir, the directory of MNIST."""
     parser.add_argument(
         "--mnist-dir",
         type=path,
         metavar="DIR",
-        help="the only place to look for the four files, gzip or plain; left out, "
-        "$MNIST_DIR, then data/mnist",
+        help="directory of the four MNIST files, gzip or plain; left out, $MNIST_DIR, "
+        "or else data/mnist, where missing files are downloaded to",
     )
 
 
@@ -37,8 +37,8 @@ def add_output_dir(parser) -> None:
         "--output",
         type=path,
         metavar="DIR",
-        help="where report.pdf, its figures and results.json go; left out, the run's "
-        "own folder",
+        help="directory for report.pdf, its figures and results.json; left out, the "
+        "directory of the run",
     )
 
 
@@ -48,9 +48,7 @@ def add_settings(parser) -> None:
         "--preset",
         type=choice(PRESETS),
         metavar="NAME",
-        help="settings to start from: {}; left out, default".format(
-            " or ".join(PRESETS)
-        ),
+        help=f"settings to start from: {' or '.join(PRESETS)}; left out, default",
     )
     default = preset("default")
     for field in dataclasses.fields(Config):
@@ -64,15 +62,14 @@ def add_settings(parser) -> None:
         parser.add_argument(
             *names,
             default=argparse.SUPPRESS,
-            help="{} (default preset: {})".format(
-                field.metadata["help"], _shown(getattr(default, field.name))
-            ),
+            help=f"{field.metadata['help']} "
+            f"(default preset: {_shown(getattr(default, field.name))})",
             **form,
         )
 
 
 def path(text: str) -> Path:
-    """Argparse type: a path with a name that can be printed and given to TensorFlow."""
+    """Argparse type: a path in UTF-8, as TensorFlow needs it; `~` is the home."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the path is empty")
     try:
@@ -108,7 +105,7 @@ def whole(low: int, high: int):
 
 
 def int_list(text):
-    """Argparse type: whole numbers between commas, as a tuple."""
+    """Argparse type: a tuple of whole numbers, separated by commas."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -118,7 +115,7 @@ def int_list(text):
 
 
 def given(arguments: argparse.Namespace) -> Dict[str, Any]:
-    """Return the settings that the command line named, name to value."""
+    """Return the settings that the command line sets, name to value."""
     names = [field.name for field in dataclasses.fields(Config)]
     return {n: getattr(arguments, n) for n in names if hasattr(arguments, n)}
 
@@ -129,10 +126,10 @@ def spelt(name: str, value: Any = None) -> str:
 
 
 def settings(arguments: argparse.Namespace) -> Dict[str, Any]:
-    """Return the settings that the command line means.
+    """Return the settings that replace the preset's, name to value.
 
-    Who names one end of a run does not mean the preset's other end: --epochs alone
-    lifts the time budget, --minutes alone the number of epochs.
+    Setting only one limit removes the preset's other limit: --epochs without --minutes
+    removes the time budget, --minutes without --epochs the number of epochs.
     """
     values = given(arguments)
     for one, other in (("epochs", "minutes"), ("minutes", "epochs")):
@@ -142,7 +139,7 @@ def settings(arguments: argparse.Namespace) -> Dict[str, Any]:
 
 
 def choice(valid):
-    """Return an argparse type that takes a name of `valid` and suggests the nearest."""
+    """Return an argparse type: one of the names in `valid`; it suggests the nearest."""
 
     def parse(text):
         if text not in valid:
@@ -155,10 +152,9 @@ def choice(valid):
 
 
 class _YesOrNo(argparse.Action):
-    """Of a pair of options, --this and --no-this."""
+    """Store True for --name and False for --no-name."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        """Store whether it was the first."""
         setattr(namespace, self.dest, not option_string.startswith("--no-"))
 
 

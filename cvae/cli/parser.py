@@ -1,21 +1,22 @@
-"""What every script shares: its arguments' look, and errors as one line."""
+"""What every script shares: help, errors as one line, exit statuses."""
 
 import argparse
-import contextlib
-import logging
+import errno
 import os
 import signal
 import sys
 
+from cvae.cli import process
 from cvae.errors import CvaeError, shown, suggestion
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # else `nohup` asks to go on
+if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
     STOP_SIGNALS += (signal.SIGHUP,)  # the terminal was closed
+_NO_READER = (errno.EPIPE, errno.EIO)  # `... | head`, or the terminal was closed
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` with defaults in its help and errors on one line."""
+    """An `ArgumentParser` that prints defaults in its help, and errors as one line."""
 
     def __init__(self, doc):
         summary, _, epilog = doc.partition("\n")
@@ -27,11 +28,11 @@ class Parser(argparse.ArgumentParser):
         )
 
     def parse_args(self, args=None, namespace=None):
-        """Parse as `ArgumentParser` does; suggest the nearest of a mistyped option."""
+        """Parse as `ArgumentParser` does; suggest the nearest to a mistyped option."""
         try:
             arguments, unknown = self.parse_known_args(args, namespace)
-        except IndexError:  # that is all argparse has to say of `-h=`
-            self.error("-h= is no option")
+        except IndexError:  # what argparse raises for `-h=`
+            self.error("-h= is not an option")
         for text in unknown:
             name = text.partition("=")[0]
             guess = suggestion(name, list(self._option_string_actions))
@@ -39,8 +40,8 @@ class Parser(argparse.ArgumentParser):
         return arguments
 
     def error(self, message):
-        """Exit with status 2 after one line that says what is wrong."""
-        self.exit(2, "error: {} (see --help)\n".format(" ".join(message.split())))
+        """Print one line that names what is wrong, and exit with status 2."""
+        self.exit(2, f"error: {' '.join(message.split())} (see --help)\n")
 
 
 class _HelpFormatter(
@@ -53,31 +54,35 @@ class _HelpFormatter(
 
 def run_main(main):
     """Run `main()` and exit: 0, its status, or 2 with one line for a `CvaeError`."""
-    # TensorFlow's notes on deprecation and on missing GPUs are not for our readers.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    for number in STOP_SIGNALS:
-        signal.signal(number, _interrupt)
-    if hasattr(sys.stdout, "reconfigure"):  # a name that this terminal cannot show
-        sys.stdout.reconfigure(errors="backslashreplace")
+    process.prepare()
     try:
-        status = main()
-        sys.stdout.flush()
+        _on_stop_signals(_interrupt)
+        status = _status(main)
+        _on_stop_signals(signal.SIG_IGN)  # the work is done: only the exit is left
     except KeyboardInterrupt as stop:
         status = 128 + (stop.args or (signal.SIGINT,))[0]
         print("interrupted", file=sys.stderr)
-    except BrokenPipeError:
-        # The reader went away (`… | head`): nothing left to say, nowhere to say it.
-        status = 0
+    sys.stdout.flush()
+    fault = sys.stdout.fault
+    if fault and fault.errno not in _NO_READER and not status:
+        status = _refuse(f"cannot write the output: {fault.strerror or fault}")
+    sys.stderr.flush()
+    process.clean()
+    os._exit(status)  # the end of the interpreter takes TensorFlow half a second
+
+
+def _status(main):
+    try:
+        return main() or 0
+    except SystemExit as end:  # of the parser: help, or a bad option
+        return end.code or 0
     except (CvaeError, OSError, MemoryError) as error:
-        status = 2
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-    for number in STOP_SIGNALS:  # all is done: nothing to interrupt but the exit
-        signal.signal(number, signal.SIG_IGN)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # the disk that it goes to is full
-            stream.flush()
-    os._exit(status or 0)  # TensorFlow takes half a second and more to fall apart
+        return _refuse(_one_line(error))
+
+
+def _refuse(reason):
+    print(f"error: {reason}", file=sys.stderr)
+    return 2
 
 
 def _one_line(error):
@@ -88,13 +93,26 @@ def _one_line(error):
     return " ".join(str(error).split())
 
 
-def _interrupt(number, frame):
-    """Leave through every `finally`; the same signal again kills at once."""
-    if _importing(frame):  # TensorFlow's modules swallow the exception
+def _leave(number):
+    """Exit at once, with the status of a process that a signal interrupts."""
+    try:
         os.write(2, b"interrupted\n")
+    finally:  # nobody may read it
         os._exit(128 + number)
-    signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number, frame):
+    """Leave through every `finally`; a second signal kills at once."""
+    if _importing(frame):  # TensorFlow's modules swallow the exception
+        process.clean()
+        _leave(number)
+    _on_stop_signals(signal.SIG_DFL)
     raise KeyboardInterrupt(number)
+
+
+def _on_stop_signals(handler):
+    for number in STOP_SIGNALS:
+        signal.signal(number, handler)
 
 
 def _importing(frame):

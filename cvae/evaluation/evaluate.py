@@ -18,7 +18,8 @@ from cvae.evaluation.summary import Measured, Simulated
 from cvae.inference import importance
 from cvae.inference.trained import Model
 from cvae.progress import Progress
-from cvae.runs.run import Run, averages, check_finite
+from cvae.runs.checkpoints import averages
+from cvae.runs.run import Run, check_finite
 
 FORMAT = 3  # of the rows of an interrupted evaluation; others are not continued
 # Number of the first simulated image, above those of test images; whole batches.
@@ -70,8 +71,8 @@ def evaluate_run(
     task = Task(
         run,
         averages(checkpoint),
-        checkpoint.state["step"],
-        checkpoint.state["zhusuan"],
+        checkpoint.state.step,
+        checkpoint.state.zhusuan,
         dataset,
         binarize(dataset.test.images),
         int(particles),
@@ -248,7 +249,7 @@ def _note_others(partial):
 
 def _warn_if_trained_on(task):
     with contextlib.suppress(CvaeError):  # the evaluation is finished whatever it is
-        step = task.run.load_checkpoint(best=True).state["step"]
+        step = task.run.load_checkpoint(best=True).state.step
         if step != task.step:
             print(
                 f"warning: {task.run.path} was trained on from step {task.step:,} to "

@@ -1,6 +1,6 @@
 """NN_θ and the encoder as functions of tensors."""
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -9,6 +9,11 @@ from cvae.networks import conv, mlp
 from cvae.networks.layers import dense
 
 BODIES = {"mlp": mlp, "conv": conv}
+
+
+def pixel_bias(config: Config) -> Optional[str]:
+    """Return the name, within NN_θ, of the bias that each pixel has of its own."""
+    return BODIES[config.network].PIXEL_BIAS
 
 
 def decoder(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:

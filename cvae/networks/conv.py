@@ -10,6 +10,8 @@ import tensorflow.compat.v1 as tf
 from cvae.config import Config
 from cvae.networks.layers import ACTIVATIONS, conv, dense, dense_layers, film, glorot
 
+PIXEL_BIAS = None  # pixels share the last kernels' biases
+
 
 def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
     """Encode x `[n, side²]` given y `[n, K]` as features `[n, hidden[-1]]`.

@@ -9,6 +9,8 @@ import tensorflow.compat.v1 as tf
 from cvae.config import Config
 from cvae.networks.layers import dense, dense_layers
 
+PIXEL_BIAS = "x_logits/bias"  # the variable that is added to the pixels' logits
+
 
 def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
     """Encode x `[n, x_dim]` given y `[n, K]` as features `[n, hidden[-1]]`."""

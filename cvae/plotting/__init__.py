@@ -1,1 +1,1 @@
-"""Figures: grids of images, line art, panels, one look."""
+"""Figures: grids of images, curves and panels in one style."""

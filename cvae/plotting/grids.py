@@ -1,58 +1,28 @@
-"""Images in, grids of images out: `.png` for screens, `.svg` for the report.
+"""Draw grids of images: `.png` for screens, `.svg` for the report.
 
-Data is drawn in black; what the model makes of it is blue where both are in one grid.
+Where data and generated images are in one grid, data is black and generated is blue.
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.plotting import style
+from cvae.plotting.sheet import CELL, Sheet, Word, draw
 from cvae.plotting.style import BLACK, BLUE, LINE
 
-CELL = 20.0  # points from one image to the next
-GAP = 4.0  # points more between images that do not belong together
-CELL_PIXELS = 84  # of an image's side, about, when it is drawn at CELL
-FRAME = 2  # pixels of the hairline between two images
+GAP = 4.0  # additional points between images that do not belong together
 BENEATH = 8.0  # points for words beneath an image
-MIN_WIDTH = 160.0  # points, so that a note can be read beneath a single image
-
-
-class Word(NamedTuple):
-    """Text at `x`, `y` points right and down of the grid's upper left corner."""
-
-    text: str
-    x: float
-    y: float
-    color: Tuple[int, int, int] = BLACK
-    size: float = style.TEXT_SIZE
-    ha: str = "center"
-
-
-class Sheet(NamedTuple):
-    """A grid of images with the words around it; lengths are in points."""
-
-    cells: np.ndarray  # RGB, uint8 [rows, columns, side, side, 3]
-    left: np.ndarray  # of each column's images
-    top: np.ndarray  # of each row's
-    labels: Sequence[Any]  # of each row, to its left
-    heading: Sequence[Tuple[str, Tuple[int, int, int]]] = ()
-    words: Sequence[Word] = ()
-    cell: float = CELL  # from one image to the next
-    above: float = 0.0  # room for words
-    below: float = 0.0
-    there: Optional[np.ndarray] = None  # bool [rows, columns]: not left out
-    framed: Sequence[Tuple[int, int]] = ()  # (row, column) of what stands out
 
 
 class Block(NamedTuple):
     """Columns of a grid that belong together."""
 
     heading: str
-    images: np.ndarray  # [rows, n, x_dim], in 0 to 1; one of NaN is left out
-    numbers: np.ndarray  # [rows, n], beneath the images; NaN is none
+    images: np.ndarray  # [rows, n, x_dim], in 0 to 1; an image of NaN is not drawn
+    numbers: np.ndarray  # [rows, n], beneath the images; NaN is not printed
     ink: Tuple[int, int, int] = BLACK
 
 
@@ -75,7 +45,7 @@ def sample_grid(
     rows, columns = cells.shape[:2]
     heading = [(title, BLACK)] if title else []
     left, top = np.arange(columns) * CELL, np.arange(rows) * CELL
-    _draw(path, Sheet(cells, left, top, row_labels, heading), note)
+    draw(path, Sheet(cells, left, top, row_labels, heading), note)
 
 
 @style.applied()
@@ -86,7 +56,7 @@ def reconstruction_grid(
     row_labels: Sequence[Any],
     note: str = "",
 ) -> None:
-    """Draw originals (black), each with its reconstruction (blue) to its right.
+    """Draw originals (black), each with its reconstruction (blue) to the right.
 
     Both are `[rows, n, x_dim]`, in 0 to 1; `note` is printed at the foot.
 
@@ -100,7 +70,7 @@ def reconstruction_grid(
     left = column * CELL + column // 2 * GAP
     key = [("left: original", BLACK), ("right: reconstruction", BLUE)]
     top = np.arange(rows) * CELL
-    _draw(path, Sheet(cells, left, top, row_labels, key), note)
+    draw(path, Sheet(cells, left, top, row_labels, key), note)
 
 
 @style.applied()
@@ -112,7 +82,7 @@ def transfer_grid(
     classes: Sequence[int],
     note: str = "",
 ) -> None:
-    """Draw each original (black) and, set apart, itself as every class (blue).
+    """Draw each original (black) and beside it its style as every class (blue).
 
     The image of an original's own class has a dark frame.
 
@@ -120,7 +90,7 @@ def transfer_grid(
         originals: `[n, x_dim]`, in 0 to 1.
         decoded: `[n, classes, x_dim]`, in 0 to 1.
         labels: the class of each original.
-        classes: those of the columns.
+        classes: the classes of the columns.
 
     Raises:
         CvaeError: the images are not square, or the disk refuses.
@@ -135,7 +105,7 @@ def transfer_grid(
     key = [("left: test digit", BLACK), ("right: its z decoded as", BLUE)]
     top = np.arange(rows) * cell
     sheet = Sheet(cells, left, top, labels, key, heads, cell, above=LINE, framed=own)
-    _draw(path, sheet, note)
+    draw(path, sheet, note)
 
 
 @style.applied()
@@ -147,7 +117,7 @@ def interpolation_grid(
     groups: Sequence[Tuple[str, int]],
     note: str = "",
 ) -> None:
-    """Draw two originals (black) at the ends of each row, what lies between in blue.
+    """Draw two originals (black) at the ends of each row, and steps between (blue).
 
     Args:
         ends: `[rows, 2, x_dim]`, in 0 to 1.
@@ -171,7 +141,7 @@ def interpolation_grid(
         for (text, _), row in zip(groups, first)
     ]
     sheet = Sheet(cells, left, top, row_labels, (), heads, cell, above=LINE)
-    _draw(path, sheet, note)
+    draw(path, sheet, note)
 
 
 @style.applied()
@@ -182,7 +152,7 @@ def ranked_grid(
     places: int,
     note: str = "",
 ) -> None:
-    """Draw blocks of images side by side, numbers with `places` decimals beneath.
+    """Draw blocks of images side by side, with numbers of `places` decimals beneath.
 
     Raises:
         CvaeError: the images are not square, or the disk refuses.
@@ -196,13 +166,13 @@ def ranked_grid(
     top = np.arange(cells.shape[0]) * (CELL + BENEATH)
     words = []
     for row, column in np.argwhere(there & np.isfinite(numbers)):
-        text = "{:.{}f}".format(numbers[row, column], places)
+        text = f"{numbers[row, column]:.{places}f}"
         x, y = left[column] + CELL / 2, top[row] + CELL + 4.2
         words.append(Word(text, x, y, style.AXIS, style.SMALL))
     for block, column in zip(blocks, np.cumsum([0] + widths)):
         words.append(Word(block.heading, left[column], -5.0, block.ink, ha="left"))
     sheet = Sheet(cells, left, top, row_labels, (), words)
-    _draw(path, sheet._replace(above=LINE, below=BENEATH, there=there), note)
+    draw(path, sheet._replace(above=LINE, below=BENEATH, there=there), note)
 
 
 @style.applied()
@@ -227,11 +197,11 @@ def captioned_grid(
     ]
     sheet = Sheet(_inked(padded, BLACK), left, top, [""] * rows, (), words, cell)
     there = np.isfinite(padded).all(-1)
-    _draw(path, sheet._replace(below=LINE + 1.0, there=there), note)
+    draw(path, sheet._replace(below=LINE + 1.0, there=there), note)
 
 
 def _inked(images, ink):
-    """Grey values `[rows, columns, x_dim]` as RGB squares: 0 is paper, 1 is `ink`."""
+    """Grey values `[rows, columns, x_dim]` as RGB squares: 0 is white, 1 is `ink`."""
     images = np.asarray(images)
     side = int(round(images.shape[-1] ** 0.5))
     if side * side != images.shape[-1]:
@@ -241,67 +211,3 @@ def _inked(images, ink):
     images = images.reshape(images.shape[:2] + (side, side))
     shade = np.clip(np.nan_to_num(images), 0.0, 1.0)[..., None]
     return np.uint8(np.rint(255.0 + shade * (np.array(ink) - 255.0)))
-
-
-def _draw(path, sheet, note):
-    """Write the sheet and the note beneath it to `path`."""
-    side = sheet.cells.shape[2]
-    scale = max(1, int(CELL_PIXELS * sheet.cell / CELL) // side)
-    dots = (side * scale + FRAME) / sheet.cell  # pixels a point
-    labels = [str(label) for label in sheet.labels]
-    grid = _mosaic(sheet, scale, dots)
-    across, up = grid.shape[1] / dots, grid.shape[0] / dots
-    margin = _whole(7.0 + 5.0 * max(len(label) for label in labels), dots)
-    starts = np.cumsum([margin] + [3.8 * len(text) + 10.0 for text, _ in sheet.heading])
-    least = max(MIN_WIDTH if note else 0.0, starts[-1] - 9.0)
-    width = _whole(max(margin + across + 1.0, least), dots)
-    foot = _whole(style.foot(note, width) + 2.0 + sheet.below, dots)
-    top = foot + up
-    head = (LINE + 3.0 if sheet.heading else 2.0) + sheet.above
-    height = _whole(top + head, dots)
-
-    figure = style.figure(width, height, 72.0 * dots)
-    style.write_note(figure, note, width, height)
-    for (text, color), at in zip(sheet.heading, starts):
-        style.write(figure, text, at, height - 1.0, width, height, color, va="top")
-    for label, row_top in zip(labels, sheet.top):
-        place = (margin - 4.0, top - row_top - 0.5 * sheet.cell)
-        style.write(figure, label, *place, width, height, va="center", ha="right")
-    for word in sheet.words:
-        text = style.spelled(word.text, style.is_raster(path))
-        place = (margin + word.x, top - word.y, width, height, word.color)
-        style.write(figure, text, *place, va="center", ha=word.ha, size=word.size)
-    # A hair inside its pixels, lest rounding adds one and matplotlib resamples.
-    hair = 1e-3 / dots
-    box = (margin + hair, foot + hair, across - 2 * hair, up - 2 * hair)
-    axes = style.add_axes(figure, box, width, height)
-    axes.set_axis_off()
-    # Clipped, the image of an SVG, which is of whole points, loses its last hairline.
-    axes.imshow(grid, interpolation="none", aspect="auto", clip_on=False)
-    style.save(figure, path)
-
-
-def _whole(points, dots):
-    """`points`, and what is missing to a whole number of pixels."""
-    return np.ceil(points * dots) / dots
-
-
-def _mosaic(sheet, scale, dots):
-    """One RGB image of all cells, each pixel `scale` wide, each cell in a hairline."""
-    rows, columns, side = sheet.cells.shape[:3]
-    size = side * scale
-    pitch = size + FRAME
-    left = np.rint(sheet.left * dots).astype(int)
-    top = np.rint(sheet.top * dots).astype(int)
-    shape = (top[-1] + pitch + FRAME, left[-1] + pitch + FRAME, 3)
-    grid = np.full(shape, 255, np.uint8)
-    there = np.ones((rows, columns), bool) if sheet.there is None else sheet.there
-    order = [tuple(place) for place in np.argwhere(there)]
-    framed = [place for place in sheet.framed if there[place]]
-    inks = [style.HAIRLINE] * len(order) + [style.AXIS] * len(framed)
-    for (row, column), ink in zip(order + framed, inks):
-        y, x = top[row], left[column]
-        grid[y : y + pitch + FRAME, x : x + pitch + FRAME] = ink
-        cell = sheet.cells[row, column].repeat(scale, 0).repeat(scale, 1)
-        grid[y + FRAME : y + pitch, x + FRAME : x + pitch] = cell
-    return grid

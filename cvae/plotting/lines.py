@@ -1,7 +1,6 @@
-"""Numbers in, line art out: `.png` for screens, `.svg` for the report.
+"""Draw curves and bars: `.png` for screens, `.svg` for the report.
 
-Plots that are not as wide as the report's line are half as wide, so that two stand side
-by side.
+A plot is as wide as the report's line, or half as wide, so that two fit side by side.
 """
 
 from pathlib import Path
@@ -14,7 +13,7 @@ from cvae.plotting import style
 from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, SMALL, VERMILLION
 from cvae.plotting.style import hexadecimal as _hex
 
-SETTLING = 0.12  # of a run's epochs may fall off its curves, so that the rest shows
+SETTLING = 0.12  # of a run's epochs may be below the axis, for the sake of the rest
 HEIGHT = 150.0  # points of a plot of half the width
 
 
@@ -22,7 +21,10 @@ HEIGHT = 150.0  # points of a plot of half the width
 def curves(path: Path, metrics: List[Dict[str, Any]], note: str = "") -> None:
     """Draw the bound on the training and the held-out images against epochs.
 
-    `metrics` are the rows of `metrics.jsonl`; the axis of minutes above is theirs, too.
+    A second axis above shows the minutes of training.
+
+    Args:
+        metrics: the rows of `metrics.jsonl`.
 
     Raises:
         CvaeError: there are no rows, or the disk refuses.
@@ -105,7 +107,7 @@ def _spread(values, distance, low, high):
 
 
 def _time_axis(axes, metrics):
-    """Put the wall-clock time of training above the epochs."""
+    """Draw the axis of the training time above the epochs."""
     seconds = [0.0] + [row["seconds"] for row in metrics]
     epochs = [0.0] + [row["epoch"] for row in metrics]
     unit, size = ("minutes", 60.0) if seconds[-1] >= 120 else ("seconds", 1.0)
@@ -130,7 +132,7 @@ def latent_kl(
     threshold: float,
     note: str = "",
 ) -> None:
-    """Draw the KL of each latent dimension, in nats, sorted; inactive ones are grey.
+    """Draw the KL of each latent dimension in nats, sorted; inactive ones are grey.
 
     Args:
         kl: mean over images of KL(q(z_j | x, y) || p(z_j)), `[d]`.
@@ -147,7 +149,7 @@ def latent_kl(
     figure, axes = style.half_figure(note, HEIGHT, (34.0, 26.0, 180.0, HEIGHT - 30.0))
     # Room at the top, and at the right for the words.
     top = max(1.1 * kl[0], 1.4 * kl[len(kl) // 3], 0.1)
-    least = 0.008 * top  # so that a bar of next to nothing is still seen
+    least = 0.008 * top  # so that the smallest bars are visible
     for chosen, ink in ((active, BLUE), (~active, AXIS)):
         heights = np.maximum(kl[chosen], least)
         axes.bar(rank[chosen], heights, 0.72, color=_hex(ink), linewidth=0)
@@ -180,12 +182,12 @@ def growth(
 ) -> None:
     """Draw how the importance-sampled estimates grow with the number of particles.
 
-    The bands are the standard error over images, which the points of a line share. The
-    numbers are the steps of log p(x|y) from one point to the next.
+    The bands are the standard error over images. The numbers are the increases of
+    log p(x|y) from one point to the next.
 
     Args:
         levels: "growth" of `evaluation.json`.
-        bound: its "bound", which is what one particle gives.
+        bound: its "bound", the estimate with one particle.
         ais: log p(x|y) of the same images by annealed importance sampling, if known.
 
     Raises:
@@ -201,18 +203,18 @@ def growth(
     _, high = _line(axes, [1] + particles, own, BLUE)
     low, _ = _line(axes, particles, marginal, VERMILLION)
     end = particles[-1]
-    text = style.spelled("log p(x|y) {:.2f}".format(own[-1]["mean"]), raster)
+    text = style.spelled(f"log p(x|y) {own[-1]['mean']:.2f}", raster)
     style.label(axes, text, (end, high), (3.0, 2.0), BLUE, "right", "bottom")
-    text = style.spelled("log p(x) {:.2f}".format(marginal[-1]["mean"]), raster)
+    text = style.spelled(f"log p(x) {marginal[-1]['mean']:.2f}", raster)
     style.label(axes, text, (end, low), (3.0, -2.0), VERMILLION, "right", "top")
     start = (1, bound["mean"] - bound["stderr"])
     style.label(axes, "bound", start, (-3.0, -2.0), BLUE, "left", "top", SMALL)
     for level, *middle in zip(levels[1:], *_middles(levels)):
-        step = style.spelled("{:+.2f}".format(level["gain"]["mean"]), raster)
+        step = style.spelled(f"{level['gain']['mean']:+.2f}", raster)
         style.label(axes, step, middle, (6.0, -8.0), AXIS, "center", "top", SMALL)
     if ais:
         axes.axhline(ais["mean"], color=_hex(BLACK), linewidth=0.6, dashes=(2.5, 1.5))
-        text = style.spelled("AIS {:.2f}".format(ais["mean"]), raster)
+        text = style.spelled(f"AIS {ais['mean']:.2f}", raster)
         style.label(axes, text, (1, ais["mean"]), (-3.0, 2.0), BLACK, "left", "bottom")
     low, high = axes.get_ylim()
     room = 1.2 * LINE / box[3] * (high - low)  # for the words
@@ -227,7 +229,7 @@ def growth(
 
 
 def _line(axes, x, estimates, ink):
-    """Means in a band of their standard errors; the ends of the band."""
+    """Draw means in a band of their standard errors; return the ends of the band."""
     mean, error = (np.array([e[k] for e in estimates]) for k in ("mean", "stderr"))
     low, high = mean - error, mean + error
     axes.fill_between(x, low, high, color=_hex(style.tint(ink, 0.2)), linewidth=0)
@@ -243,7 +245,7 @@ def _middles(levels):
 
 
 def _number_particles(axes, particles, width):
-    """Ticks at the numbers of particles, but for those too close to the next."""
+    """Draw ticks at the numbers of particles, except those too close to the next."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     low, high = np.log(axes.get_xlim())

@@ -1,4 +1,4 @@
-"""Confusions and latent spaces, drawn: `.png` for screens, `.svg` for the report."""
+"""Draw confusion matrices and latent spaces: `.png` for screens, `.svg` for print."""
 
 from pathlib import Path
 from typing import Any, Dict, Sequence
@@ -16,8 +16,8 @@ SHOWN = 200  # images of a class in the latent space
 def confusion(path: Path, counts: np.ndarray, note: str = "") -> None:
     """Draw the classifier's confusion matrix: true classes down, predicted across.
 
-    Errors are shaded by their number; the diagonal is not, and zeros are blank. At the
-    right is the share of each class that is an error.
+    Errors are shaded by their number; the diagonal is not, and zeros are blank. The
+    error rate of each class is at the right.
 
     Args:
         counts: whole numbers `[K, K]`.
@@ -52,7 +52,7 @@ def confusion(path: Path, counts: np.ndarray, note: str = "") -> None:
         style.middle(axes, str(c), -0.4, c + 0.5, size=size)
         style.middle(axes, str(c), c + 0.5, -0.4, size=size)
         if counts[c].any():
-            share = _percent(errors[c].sum() / counts[c].sum()) + " %"
+            share = f"{_percent(errors[c].sum() / counts[c].sum())} %"
             style.middle(axes, share, right, c + 0.5, size=size, ha="right")
     style.middle(axes, "predicted", n / 2.0, -18.0 / cell)
     style.middle(axes, "true", -17.0 / cell, n / 2.0, rotation=90)
@@ -69,15 +69,16 @@ def latent_space(
     probe: Dict[str, Any],
     note: str = "",
 ) -> None:
-    """Draw the 1st and 2nd principal components of z, a panel for each class.
+    """Draw the 1st and 2nd principal components of z, with a panel for each class.
 
-    Blue are the first `SHOWN` images of the class, and the ellipse of two standard
-    deviations around the mean of all of them; the dashed one is that of all classes.
+    The first `SHOWN` images of the class are blue, as is the ellipse of two standard
+    deviations around the mean of all its images. The dashed ellipse is that of all
+    classes.
 
     Args:
         points: `[n, 2]`.
         labels: `[n]`.
-        explained: shares of the variance that the components have.
+        explained: the components' shares of the variance.
         probe: what `latent.linear_probe` returned.
 
     Raises:
@@ -102,15 +103,16 @@ def latent_space(
         _panel(axes, middle, unit * clouds[c], unit * points)
         style.middle(axes, str(c), corner[0] + 4.0, corner[1] - 8.0)
     _key(axes, probe, key % 4 * width + 4.0, -(key // 4) * height)
-    names = ("1st component, {} % of the variance", "2nd, {} %")
-    across, up = (n.format(_percent(share)) for n, share in zip(names, explained))
+    first, second = map(_percent, explained)
+    across = f"1st component, {first} % of the variance"
     style.middle(axes, across, 2 * width, -down * height - 7.0)
+    up = f"2nd, {second} %"
     style.middle(axes, up, -7.0, -down * height / 2.0, rotation=90)
     style.save(figure, path)
 
 
 def _panel(axes, middle, own, everything):
-    """Points and ellipse of one class, and the ellipse of all, around `middle`."""
+    """Draw points and ellipse of one class, and the ellipse of all, around `middle`."""
     ink = _hex(style.tint(BLUE, 0.55))
     axes.scatter(*(middle + own[:SHOWN]).T, s=0.7, color=ink, linewidths=0)
     axes.plot(*(middle + _ellipse(own)).T, color=_hex(BLUE), linewidth=1.0)
@@ -119,26 +121,25 @@ def _panel(axes, middle, own, everything):
 
 
 def _key(axes, probe, x, y):
-    """What the lines are, and how well a linear classifier does, in words."""
+    """Write what the lines are, and the accuracy of a linear classifier."""
     percent = {k: _percent(probe[k]) for k in ("accuracy", "low", "high", "chance")}
     style.middle(axes, "blue: the class", x, y - 8.0, BLUE, ha="left")
     style.middle(axes, "dashed: all", x + 53.0, y - 8.0, ha="left")
     lines = (
         "linear classifier of z:",
-        "{accuracy} % ({low} to {high})".format(**percent),
-        "chance: {chance} %".format(**percent),
+        f"{percent['accuracy']} % ({percent['low']} to {percent['high']})",
+        f"chance: {percent['chance']} %",
     )
     for number, text in enumerate(lines, 1):
         style.middle(axes, text, x, y - 8.0 - number * LINE, ha="left")
 
 
 def _percent(share):
-    """A share from 0 to 1 in percent, halves rounded up as the report does."""
-    return f"{np.floor(1000.0 * share + 0.5) / 10.0:.1f}"
+    return style.rounded(100.0 * share, 1)
 
 
 def _ellipse(cloud):
-    """Two standard deviations around the mean of `cloud` `[n, 2]`: a path `[m, 2]`."""
+    """The path `[m, 2]` two standard deviations around the mean of `cloud` `[n, 2]`."""
     turn = np.linspace(0.0, 2.0 * np.pi, 73)
     circle = np.stack([np.cos(turn), np.sin(turn)], 1)
     variances, directions = np.linalg.eigh(np.cov(cloud.T, bias=True))

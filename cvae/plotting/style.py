@@ -1,7 +1,7 @@
-"""One look for all figures: colours, sizes, type, and files of the same bytes.
+"""The common style of all figures: colours, sizes, fonts and files.
 
-Sizes are in points, as they appear in print. Text is set in Computer Modern, which the
-report uses as well; there it stays text, and typst brings the font.
+Sizes are in points, as in print. Text is set in Computer Modern, the report's font; in
+an SVG it remains text, and typst has the font.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import numpy as np
 
 from cvae.storage.files import whole_file
 
-# Okabe & Ito's palette: told apart under every common colour blindness.
+# From the palette of Okabe & Ito, distinct for all common colour blindnesses.
 BLACK = (0, 0, 0)
 BLUE = (0, 114, 178)
 VERMILLION = (213, 94, 0)
@@ -43,7 +43,7 @@ SETTINGS = {
 
 @contextlib.contextmanager
 def applied():
-    """Hold to our style, whatever the user's matplotlibrc says."""
+    """Use our style, whatever the user's matplotlibrc has."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -53,29 +53,37 @@ def applied():
 
 
 def hexadecimal(color):
-    """`color`, an RGB triple, as Matplotlib takes it."""
-    return "#{:02x}{:02x}{:02x}".format(*color)
+    """Return `color`, an RGB triple, as Matplotlib reads it."""
+    return "#" + "".join(f"{part:02x}" for part in color)
 
 
 def tint(color, strength):
-    """`color` at `strength` 0 (white paper) to 1, as an RGB triple."""
+    """Return `color` at `strength` 0 (white) to 1, as an RGB triple."""
     return tuple(int(round(255 + strength * (part - 255))) for part in color)
 
 
 def is_raster(path):
-    """Whether the file at `path` will hold pixels, not text."""
+    """Return whether the file at `path` is of pixels, not an SVG."""
     return Path(path).suffix != ".svg"
 
 
 def spelled(text, raster):
-    """`text` with a true minus and arrow, and `|`, which only mathtext has in a raster.
+    """Return `text` with the minus, arrow and bar that cmr10 lacks, as mathtext.
 
-    In an SVG `save` puts them in.
+    In an SVG, `save` inserts them.
     """
     if not raster:
         return text
     text = re.sub(r"(^|[\s(])-(?=\d)", "\\1$-$", text)
     return text.replace("->", r"$\rightarrow$").replace("|", "$|$")
+
+
+def rounded(value, places):
+    """Return `value` with `places` decimals and thousands separators, halves up."""
+    scale = 10.0**places
+    return (
+        f"{np.copysign(np.floor(abs(value) * scale + 0.5) / scale, value):,.{places}f}"
+    )
 
 
 def figure(width, height, dpi=216.0):
@@ -112,7 +120,7 @@ def write_note(figure, note, width, height):
 def half_figure(note, height, box):
     """Return figure and axes of half the width; `box` is that of the axes.
 
-    The note at the foot comes on top of `height`, in points.
+    The height of the note at the foot is added to `height`, in points.
     """
     low = foot(note, HALF)
     empty = figure(HALF, height + low)
@@ -122,7 +130,7 @@ def half_figure(note, height, box):
 
 
 def quiet(axes):
-    """Make the axes grey, and leave those at the right and at the top out."""
+    """Make the axes grey, and remove those at the right and at the top."""
     for side in ("right", "top"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -137,12 +145,12 @@ def number_y(axes, raster):
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     ticks = axes.get_yticks()
     places = max(0, int(np.ceil(-np.log10(ticks[1] - ticks[0]) - 1e-9)))
-    form = f"{{:.{places}f}}" if places < 4 else "{:g}"
-    axes.yaxis.set_major_formatter(lambda v, _: spelled(form.format(v), raster))
+    form = f".{places}f" if places < 4 else "g"
+    axes.yaxis.set_major_formatter(lambda v, _: spelled(f"{v:{form}}", raster))
 
 
 def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):
-    """Write `text` `offset` points from `at`, even outside of the axes."""
+    """Write `text` at `offset` points from `at`, also outside of the axes."""
     axes.annotate(
         text,
         at,
@@ -158,13 +166,13 @@ def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):
 
 
 def middle(axes, text, x, y, ink=BLACK, size=TEXT_SIZE, ha="center", rotation=0):
-    """Write `text`, its middle line at (`x`, `y`) in the units of `axes`."""
+    """Write `text` with its middle line at (`x`, `y`), in the units of `axes`."""
     look = {"color": hexadecimal(ink), "size": size, "rotation": rotation}
     axes.text(x, y, text, ha=ha, va="center", **look)
 
 
 def save(figure, path):
-    """Write `figure` to `path` in the format of its suffix; same figure, same bytes.
+    """Write `figure` to `path` in the format of its suffix; the bytes are reproducible.
 
     Raises:
         CvaeError: the disk refuses.
@@ -184,7 +192,7 @@ def _note_lines(note, width):
 
 
 def _for_typst(svg):
-    """Name the report's font, and give text the signs that cmr10 does not have."""
+    """Name the report's font, and insert the signs that cmr10 lacks."""
     svg = svg.replace("cmr10", "New Computer Modern")
     return re.sub(
         r"(<text[^>]*>)([^<]*)",

@@ -1,7 +1,6 @@
-"""A run's pictures by name: arrays from the run and the data, drawn and measured."""
+"""A run's figures by name: arrays from the run and the data, drawn and measured."""
 
 import contextlib
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Sequence
 
@@ -26,30 +25,61 @@ NEIGHBOURS = 9  # training images beside a sample
 COMPARED = 100  # samples of each class whose nearest neighbours are measured
 
 
-class Picture(NamedTuple):
-    """`draw(path)` writes it; `facts` are the numbers measured on the way."""
+def draw(
+    run: Run,
+    dataset: Dataset,
+    folder: Path,
+    names: Sequence[str] = (),
+    suffixes: Sequence[str] = (".png", ".svg"),
+) -> Dict[str, Dict[str, Any]]:
+    """Draw the figures `names`, by default all, and return the numbers measured.
 
-    draw: Callable[[Path], None]
-    facts: Dict[str, Any]
+    `folder`/name + suffix are written after all arrays have been computed.
+
+    Returns:
+        The measurements of each figure, by its name.
+
+    Raises:
+        CvaeError: there is no such figure; the run has no checkpoint, no metrics or
+            no evaluation, or is of other data; the disk refuses.
+    """
+    names = names or NAMES
+    for name in names:
+        if name not in FIGURES:
+            raise CvaeError(f"there is no {shown(name)}: {suggest(name, NAMES)}")
+    with contextlib.closing(Inputs(run, dataset)) as inputs:
+        made = {name: FIGURES[name](inputs) for name in names}
+    for name, figure in made.items():
+        for suffix in suffixes:
+            path = Path(folder) / (name + suffix)
+            figure.draw(path, note=dataset.note, **figure.arguments)
+    return {name: figure.facts for name, figure in made.items()}
+
+
+class Figure(NamedTuple):
+    """A figure to draw by `draw(path, note=..., **arguments)`."""
+
+    draw: Callable[..., None]
+    arguments: Dict[str, Any]
+    facts: Dict[str, Any] = {}  # the numbers measured for it
 
 
 def _curves(inputs):
-    metrics = inputs.run.metrics()
-    return Picture(partial(lines.curves, metrics=metrics, note=inputs.note), {})
+    return Figure(lines.curves, {"metrics": inputs.run.metrics()})
 
 
 def _samples(inputs):
-    return _grid(inputs, "samples")
+    return _grid(inputs, inputs.generate.samples)
 
 
 def _same_style(inputs):
-    return _grid(inputs, "same_style")
+    return _grid(inputs, inputs.generate.same_style)
 
 
-def _grid(inputs, function):
-    images = inputs.decoded(function, inputs.classes, PER_CLASS, inputs.seed)
-    arrays = {"images": images, "row_labels": inputs.classes}
-    return Picture(partial(grids.sample_grid, note=inputs.note, **arrays), {})
+def _grid(inputs, generate):
+    images = inputs.decoded(generate, inputs.classes, PER_CLASS, inputs.seed)
+    arguments = {"images": images, "row_labels": inputs.classes}
+    return Figure(grids.sample_grid, arguments)
 
 
 def _reconstructions(inputs):
@@ -57,38 +87,34 @@ def _reconstructions(inputs):
     n = min(PER_CLASS, fewest)
     chosen = np.concatenate([inputs.of_class(c)[:n] for c in inputs.classes])
     bits, labels = inputs.bits[chosen], inputs.labels[chosen]
-    means = inputs.decoded("reconstruct", bits, labels)
+    means = inputs.decoded(inputs.generate.reconstruct, bits, labels)
     shape = (len(inputs.classes), n, -1)
-    draw = partial(
-        grids.reconstruction_grid,
-        originals=bits.reshape(shape),
-        reconstructions=means.reshape(shape),
-        row_labels=inputs.classes,
-        note=inputs.note,
-    )
-    return Picture(draw, {})
+    arguments = {
+        "originals": bits.reshape(shape),
+        "reconstructions": means.reshape(shape),
+        "row_labels": inputs.classes,
+    }
+    return Figure(grids.reconstruction_grid, arguments)
 
 
 def _transfer(inputs):
     chosen = [inputs.of_class(c)[0] for c in inputs.classes]
     classes = range(inputs.run.config.n_classes)
-    bits = inputs.bits[chosen]
-    draw = partial(
-        grids.transfer_grid,
-        originals=bits,
-        decoded=inputs.decoded("transfer", bits, inputs.labels[chosen], classes),
-        labels=inputs.classes,
-        classes=classes,
-        note=inputs.note,
-    )
-    return Picture(draw, {})
+    bits, labels = inputs.bits[chosen], inputs.labels[chosen]
+    arguments = {
+        "originals": bits,
+        "decoded": inputs.decoded(inputs.generate.transfer, bits, labels, classes),
+        "labels": inputs.classes,
+        "classes": classes,
+    }
+    return Figure(grids.transfer_grid, arguments)
 
 
 def _interpolations(inputs):
     """Pairs of the first two test digits of a class, or the first of two classes.
 
-    The class cannot be interpolated: what lies between digits of two classes is drawn
-    once as the one class, once as the other.
+    The class cannot be interpolated: images between digits of two classes are decoded
+    once as the one class and once as the other.
     """
     firsts = {c: inputs.of_class(c) for c in inputs.classes}
     within = _evenly(inputs.classes, WITHIN)
@@ -103,19 +129,18 @@ def _interpolations(inputs):
     ]
     ends = np.array(ends)
     bits, labels = inputs.bits[ends], inputs.labels[ends]
-    draw = partial(
-        grids.interpolation_grid,
-        ends=bits,
-        between=inputs.decoded("interpolate", bits, labels, decoded_as, STEPS),
-        row_labels=[f"as {c}" for c in decoded_as],
-        groups=[group for group in groups if group[1]],
-        note=inputs.note,
-    )
-    return Picture(draw, {})
+    interpolate = inputs.generate.interpolate
+    arguments = {
+        "ends": bits,
+        "between": inputs.decoded(interpolate, bits, labels, decoded_as, STEPS),
+        "row_labels": [f"as {c}" for c in decoded_as],
+        "groups": [group for group in groups if group[1]],
+    }
+    return Figure(grids.interpolation_grid, arguments)
 
 
 def _extremes(inputs):
-    """The test images of each class by log p(x | y), from the likeliest down."""
+    """The test images of each class by log p(x | y), in decreasing order."""
     value = inputs.log_likelihood
     shape = (2, len(inputs.classes), EXTREMES)
     images = np.full(shape + (inputs.bits.shape[1],), np.nan)
@@ -130,36 +155,28 @@ def _extremes(inputs):
         Block(heading, *arrays, BLACK)
         for heading, *arrays in zip(("most likely", "least likely"), images, numbers)
     ]
-    draw = partial(
-        grids.ranked_grid,
-        blocks=blocks,
-        row_labels=inputs.classes,
-        places=0,
-        note=inputs.note,
-    )
-    return Picture(draw, {})
+    arguments = {"blocks": blocks, "row_labels": inputs.classes, "places": 0}
+    return Figure(grids.ranked_grid, arguments)
 
 
 def _mistakes(inputs):
     worst = inputs.evaluation["classifier"]["mistakes"]
-    draw = partial(
-        grids.captioned_grid,
-        images=inputs.bits[[mistake["image"] for mistake in worst]],
-        captions=["{class} -> {predicted}".format(**mistake) for mistake in worst],
-        note=inputs.note,
-    )
-    return Picture(draw, {})
+    arguments = {
+        "images": inputs.bits[[mistake["image"] for mistake in worst]],
+        "captions": [f"{m['class']} -> {m['predicted']}" for m in worst],
+    }
+    return Figure(grids.captioned_grid, arguments)
 
 
 def _confusion(inputs):
     counts = inputs.evaluation["classifier"]["confusion"]
-    return Picture(partial(panels.confusion, counts=counts, note=inputs.note), {})
+    return Figure(panels.confusion, {"counts": counts})
 
 
 def _latent_kl(inputs):
     found = inputs.evaluation["latent"]
-    parts = {name: found[name] for name in ("kl", "activity", "threshold")}
-    return Picture(partial(lines.latent_kl, note=inputs.note, **parts), {})
+    names = ("kl", "activity", "threshold")
+    return Figure(lines.latent_kl, {name: found[name] for name in names})
 
 
 def _latent_space(inputs):
@@ -169,66 +186,61 @@ def _latent_space(inputs):
     points, explained = latent.principal_components(z)
     probe = latent.linear_probe(train_z, train.labels, z, labels)
     facts = dict(probe, explained=[float(share) for share in explained])
-    draw = partial(
-        panels.latent_space,
-        points=points,
-        labels=labels,
-        explained=explained,
-        probe=probe,
-        note=inputs.note,
-    )
-    return Picture(draw, facts)
+    arguments = {
+        "points": points,
+        "labels": labels,
+        "explained": explained,
+        "probe": probe,
+    }
+    return Figure(panels.latent_space, arguments, facts)
 
 
 def _neighbours(inputs):
     """Generated images beside the training images that are nearest by L2, in grey.
 
-    How near is near: beside the samples' median distance are that of test images, and
-    of their reconstructions, which are as smooth as samples and copy nothing.
+    For comparison with the samples' median distance, that of test images is measured,
+    and that of their reconstructions, which are as smooth as samples but no copies.
     """
     train = np.float32(inputs.train.images) / 255
     n = min(COMPARED, min(len(inputs.of_class(c)) for c in inputs.classes))
-    samples = inputs.decoded("samples", inputs.classes, n, inputs.seed)
+    generate = inputs.generate
+    samples = inputs.decoded(generate.samples, inputs.classes, n, inputs.seed)
     chosen = np.concatenate([inputs.of_class(c)[:n] for c in inputs.classes])
     test = np.float32(inputs.dataset.test.images[chosen]) / 255
-    again = inputs.decoded("reconstruct", inputs.bits[chosen], inputs.labels[chosen])
-    shown, which = nearest_neighbours(samples[:, 0], train, min(NEIGHBOURS, len(train)))
+    bits, labels = inputs.bits[chosen], inputs.labels[chosen]
+    again = inputs.decoded(generate.reconstruct, bits, labels)
+    distances, which = nearest_neighbours(
+        samples[:, 0], train, min(NEIGHBOURS, len(train))
+    )
     flat = samples.reshape(-1, samples.shape[-1])
     to_train, test_to_train, again_to_train = (
         float(np.median(nearest_neighbours(images, train, 1)[0]))
         for images in (flat, test, again)
     )
     nothing = np.full((len(samples), 1), np.nan)
-    draw = partial(
-        grids.ranked_grid,
-        blocks=[
-            Block("drawn", samples[:, :1], nothing, BLUE),
-            Block("nearest training images", train[which], shown),
-        ],
-        row_labels=inputs.classes,
-        places=1,
-        note=inputs.note,
-    )
+    blocks = [
+        Block("drawn", samples[:, :1], nothing, BLUE),
+        Block("nearest training images", train[which], distances),
+    ]
     facts = {
         "samples": len(flat),
         "to_train": to_train,
         "test_to_train": test_to_train,
         "reconstructed_test_to_train": again_to_train,
     }
-    return Picture(draw, facts)
+    arguments = {"blocks": blocks, "row_labels": inputs.classes, "places": 1}
+    return Figure(grids.ranked_grid, arguments, facts)
 
 
 def _growth(inputs):
     found = inputs.evaluation
     ais = found.get("ais", {"images": 0})
-    draw = partial(
-        lines.growth,
-        levels=found["growth"],
-        bound=found["bound"],
-        ais=ais["log_likelihood"] if ais["images"] == found["n_images"] else None,
-        note=inputs.note,
-    )
-    return Picture(draw, {})
+    arguments = {
+        "levels": found["growth"],
+        "bound": found["bound"],
+        "ais": ais["log_likelihood"] if ais["images"] == found["n_images"] else None,
+    }
+    return Figure(lines.growth, arguments)
 
 
 def _evenly(values, n):
@@ -237,7 +249,7 @@ def _evenly(values, n):
     return [values[int(round(index))] for index in chosen]
 
 
-PICTURES = {
+FIGURES = {
     "curves": _curves,
     "samples": _samples,
     "same_style": _same_style,
@@ -252,30 +264,4 @@ PICTURES = {
     "neighbours": _neighbours,
     "growth": _growth,
 }
-NAMES = tuple(PICTURES)
-
-
-def draw(
-    run: Run,
-    dataset: Dataset,
-    folder: Path,
-    names: Sequence[str] = NAMES,
-    suffixes: Sequence[str] = (".png", ".svg"),
-) -> Dict[str, Dict[str, Any]]:
-    """Draw the pictures `names` to `folder`/name + suffix; return each one's facts.
-
-    Nothing is written before all arrays are made.
-
-    Raises:
-        CvaeError: there is no such picture; the run has no checkpoint, no metrics or
-            no evaluation, or is of other data; the disk refuses.
-    """
-    for name in names:
-        if name not in PICTURES:
-            raise CvaeError(f"there is no {shown(name)}: {suggest(name, NAMES)}")
-    with contextlib.closing(Inputs(run, dataset)) as inputs:
-        made = {name: PICTURES[name](inputs) for name in names}
-    for name, picture in made.items():
-        for suffix in suffixes:
-            picture.draw(Path(folder) / (name + suffix))
-    return {name: picture.facts for name, picture in made.items()}
+NAMES = tuple(FIGURES)

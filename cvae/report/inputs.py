@@ -1,17 +1,20 @@
-"""What a run's pictures are made of: its data, model and evaluation, each made once."""
+"""What a run's figures are drawn from: data, model and evaluation, each made once."""
+
+from typing import Callable
 
 import numpy as np
 
 from cvae.data.binarize import binarize
 from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset
+from cvae.runs.checkpoints import averages
 from cvae.runs.evaluation_file import check_fresh
-from cvae.runs.run import Run, averages, check_finite
+from cvae.runs.run import Run, check_finite
 
 
 def _once(make):
-    """A property that is made when it is first asked for."""
-    name = "_" + make.__name__
+    """A property that is computed at its first use."""
+    name = f"_{make.__name__}"
 
     def part(self):
         if name not in vars(self):
@@ -22,12 +25,12 @@ def _once(make):
 
 
 class Inputs:
-    """What the pictures of a run are made of."""
+    """What the figures of a run share."""
 
     def __init__(self, run: Run, dataset: Dataset):
         check_dataset(dataset, run.config.n_classes, run.config.x_dim)
         self.run, self.dataset = run, dataset
-        self.note, self.seed = dataset.note, run.config.seed
+        self.seed = run.config.seed
         self.labels = dataset.test.labels
         self.classes = [int(c) for c in np.unique(self.labels)]  # rows of every grid
 
@@ -50,7 +53,7 @@ class Inputs:
 
     @_once
     def checkpoint(self):
-        """What training left."""
+        """The checkpoint that is evaluated."""
         return self.run.load_checkpoint(best=True)
 
     @_once
@@ -61,9 +64,16 @@ class Inputs:
         return Model(self.run.config, averages(self.checkpoint))
 
     @_once
+    def generate(self):
+        """The functions that generate images: `cvae.inference.generate`."""
+        from cvae.inference import generate  # TensorFlow, which few figures need
+
+        return generate
+
+    @_once
     def evaluation(self):
         """`evaluation.json`, if it is of these weights and test images."""
-        found, step = self.run.evaluation(), self.checkpoint.state["step"]
+        found, step = self.run.evaluation(), self.checkpoint.state.step
         check_fresh(found, self.run.path, step, self.dataset)
         return found
 
@@ -74,7 +84,7 @@ class Inputs:
         return self.run.evaluation_arrays()["log_likelihood"][:n]
 
     def of_class(self, c: int) -> np.ndarray:
-        """Return which test images are of class `c`, as indices."""
+        """Return the indices of the test images of class `c`."""
         return np.flatnonzero(self.labels == c)
 
     def encoded(self, bits, labels):
@@ -83,14 +93,12 @@ class Inputs:
         check_finite(mean, self.run)
         return mean
 
-    def decoded(self, function, *arguments):
-        """Return `function(model, *arguments)`, of `cvae.inference.generate`.
+    def decoded(self, generate: Callable[..., np.ndarray], *arguments) -> np.ndarray:
+        """Return `generate(model, *arguments)`, pixel means.
 
         Raises:
-            CvaeError: the weights give what is not finite.
+            CvaeError: the weights give values that are not finite.
         """
-        from cvae.inference import generate
-
-        images = getattr(generate, function)(self.model, *arguments)
+        images = generate(self.model, *arguments)
         check_finite(images, self.run)
         return images

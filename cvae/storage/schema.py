@@ -4,7 +4,6 @@ A form is a `Form`, a list of one form (of every item), or a dict from names to 
 A name that ends with "?" may be missing; the name "*" stands for every other name.
 """
 
-import re
 from typing import Any, Callable, NamedTuple
 
 from cvae.errors import CvaeError, shown
@@ -64,54 +63,3 @@ def _check_object(value, form, place):
         if part is None:
             raise CvaeError(f"{place} has an unknown {shown(name)}")
         check(item, part, f"{place}: {shown(name)}")
-
-
-# The files of a run directory --------------------------------------------------------
-
-
-def _is_plan(value):
-    """`schedule.Plan`: start, progress, end."""
-    return (
-        isinstance(value, list)
-        and len(value) == 3
-        and WHOLE.fits(value[0])
-        and NUMBER.fits(value[1])
-        and WHOLE.fits(value[2])
-    )
-
-
-def _are_versions(value):
-    """Return whether it lists one version, or more if training continued on others."""
-    return isinstance(value, list) and bool(value) and all(map(_is_text, value))
-
-
-def _is_checkpoint_name(value):
-    name = re.compile(r"step-[0-9]{9,18}\.npz")
-    return isinstance(value, str) and bool(name.fullmatch(value))
-
-
-def _is_sha256(value):
-    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
-
-
-CHECKPOINT_NAME = Form("the name of a checkpoint", _is_checkpoint_name)
-_ENTRY = {"file": CHECKPOINT_NAME, "sha256": Form("a SHA-256", _is_sha256)}
-INDEX = {"recent": [_ENTRY], "best?": _ENTRY}
-_IMPLEMENTATIONS = Form("a list of implementations of ZhuSuan", _are_versions)
-PROGRESS = {
-    "step": WHOLE,
-    "plan": Form("a plan", _is_plan),
-    "seconds?": AMOUNT,
-    "bound_sum?": NUMBER,
-    "bound_steps?": WHOLE,
-    "best?": NUMBER_OR_NULL,
-    "tensorflow?": Form("a list of versions", _are_versions),
-    "zhusuan?": _IMPLEMENTATIONS,
-}
-METRICS_ROW = {
-    "step": WHOLE,
-    "epoch": AMOUNT,
-    "seconds": AMOUNT,
-    "train_bound": NUMBER,
-    "*": NUMBER,
-}

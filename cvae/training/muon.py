@@ -1,8 +1,8 @@
-"""Muon (Jordan et al. 2024): momentum, made orthogonal before it moves a kernel.
+"""Muon (Jordan et al. 2024): steps along the orthogonal factor of the momentum.
 
-Adam scales each weight's step by itself. A kernel `[…, n_in, n_out]` acts as a whole,
-as a matrix, and the gradients of a few strong directions drown the rest of it: made
-orthogonal, a step goes as far in every direction that the gradient has.
+Adam scales the step of each weight separately. But a kernel `[…, n_in, n_out]` acts as
+a matrix, and a few strong directions dominate its gradient. The orthogonal factor has
+the same length in every direction of the gradient.
 """
 
 import numpy as np
@@ -14,15 +14,16 @@ MOMENTUM = 0.95
 # Root mean square of a step over the rate, which makes rates those of Adam (Liu et al.
 # 2025, "Muon is Scalable for LLM Training", section 2.2).
 STEP = 0.2
-# A quintic whose iterates bring singular values in (0, 1] near 1, from Jordan et al.
+# Coefficients of a polynomial (Jordan et al.): iterated, it moves singular values in
+# (0, 1] towards 1.
 QUINTIC, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
-# Shorter sides of the kernels that it is for. A class's or a pixel's few weights are no
-# matrix; beyond, making a step orthogonal costs as much as computing it.
+# The shorter side of a kernel that takes Muon's steps. Below, there are too few weights
+# for a matrix; above, the orthogonal factor costs as much as the gradient.
 SIDES = (16, 128)
 
 
 class Muon(tf.train.Optimizer):
-    """Minimizer of a cost by the kernels that `suits` says it is for."""
+    """Minimizer of a cost by the kernels that `suits` accepts."""
 
     def __init__(self, rate: tf.Tensor):
         super().__init__(use_locking=False, name="Muon")
@@ -50,9 +51,9 @@ class Muon(tf.train.Optimizer):
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
     """Return about U Vᵀ of the singular value decomposition U S Vᵀ of `matrix`.
 
-    Singular values end between 0.7 and 1.2, if they are no less than a thousandth of
-    their root sum of squares. An iterate is X p(XᵀX), p a polynomial, and all that is
-    iterated are the small square factors: that costs less where the sides differ.
+    Singular values end between 0.7 and 1.2, if they are at least a thousandth of their
+    root sum of squares. Each iterate is X p(XᵀX) with a polynomial p, so only the small
+    square matrices are iterated, which is faster if the sides differ.
 
     Args:
         matrix: float32 `[m, n]`.
@@ -72,6 +73,6 @@ def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _sides(variable):
-    """A kernel as a matrix: `[n_in of all the window, n_out]`."""
+    """Return the sides of a kernel as a matrix: the window's size times n_in, n_out."""
     *window, n_out = variable.shape.as_list()
     return [int(np.prod(window)), n_out]

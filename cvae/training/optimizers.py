@@ -8,16 +8,16 @@ from cvae.config import Config
 from cvae.networks.layers import is_kernel
 from cvae.training.muon import Muon
 
-AVERAGE_EVERY = 16  # steps, once the average is no longer young
+AVERAGE_EVERY = 16  # steps between updates of the average, after its first `YOUNG`
 YOUNG = 1024  # steps
 
 
 def update(cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config):
-    """Return the operation that lowers `cost` by one step, and averages the weights.
+    """Return the operation that takes one step down `cost` and averages the weights.
 
     Args:
         cost: a scalar, in nats.
-        step: its number, an int64 scalar.
+        step: number of the step, an int64 scalar.
         rate: learning rate of the step, a float32 scalar.
     """
     done = _minimize(cost, rate, config)
@@ -29,7 +29,7 @@ def update(cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config):
 
 
 def _minimize(cost, rate, config):
-    """One step of Adam, or of Muon for the kernels that it suits."""
+    """Take one step of Adam, or of Muon for the kernels that it suits."""
     adam = tf.train.AdamOptimizer(rate)
     gradients = adam.compute_gradients(cost)
     suited = [pair for pair in gradients if Muon.suits(pair[1])]
@@ -40,21 +40,21 @@ def _minimize(cost, rate, config):
 
 
 def _shrink_kernels(share):
-    """Weight decay apart from Adam's moments (Loshchilov & Hutter 2019, AdamW)."""
+    """Decay the kernels outside of Adam's moments (Loshchilov & Hutter 2019, AdamW)."""
     kernels = [v for v in tf.trainable_variables() if is_kernel(v)]
     return tf.group(*(kernel.assign_sub(share * kernel) for kernel in kernels))
 
 
 def _move_average(step, config):
-    """Take the weights after `step` into their average, if the step is one that does.
+    """Update the average with the weights after `step`, if an update is due.
 
-    Which steps do depends only on their numbers, so that a call may end anywhere.
+    That depends only on the step's number, so that a call may end at any step.
     """
     every = AVERAGE_EVERY if config.average else 1  # 0: the weights as they are
     young = step < YOUNG
     due = tf.logical_or(young, tf.equal((step + 1) % every, 0))
     n_steps = tf.where(young, 1.0, float(every))
-    # The younger, the faster it forgets: the start would linger.
+    # A young average forgets faster, so that the initial weights do not last in it.
     age = tf.cast(step, tf.float32)
     decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps
     average = tf.train.ExponentialMovingAverage(decay)

@@ -1,7 +1,7 @@
-"""How long a run lasts, how its learning rate falls, which images a step sees.
+"""The length of a run, its learning rates and the order of its images.
 
-All of it is a function of the step, so that a resumed run repeats it. A time budget
-can shorten the plan on the way; the plan is then part of the checkpoint.
+All are functions of the step, so that a resumed run repeats them. A time budget can
+shorten the plan during the run; the checkpoint contains the plan.
 """
 
 import functools
@@ -23,7 +23,7 @@ class Plan(NamedTuple):
     end: int
 
     def images(self, batch_size: int) -> Optional[int]:
-        """Return how many images the plan trains on, None while it has no end."""
+        """Return how many images the plan trains on, None if it has no end yet."""
         return None if self.end == ENDLESS else self.end * batch_size
 
     def at(self, step: int) -> float:
@@ -35,17 +35,17 @@ class Plan(NamedTuple):
 
 
 def full_plan(config: Config, n_images: int) -> Plan:
-    """Return the plan that time does not cut; endless where only time ends it."""
+    """Return the plan without a time budget; endless if only that ends the run."""
     if config.epochs is None:
         return Plan(0, 0.0, ENDLESS)
     return Plan(0, 0.0, max(1, round(config.epochs * n_images / config.batch_size)))
 
 
 def refit(plan: Plan, step: int, fits: int, goal: int) -> Plan:
-    """Return `plan`, bent at `step` so that it ends within `fits` more steps.
+    """Return `plan`, changed at `step` so that it ends within `fits` more steps.
 
-    A plan that fell behind is shortened at once; one that was shortened grows back
-    towards `goal`, the full plan's end, when a fiftieth of what is left is gained.
+    A plan that is too long is shortened at once. A plan that was shortened grows again,
+    up to `goal`, the full plan's end, once it gains a fiftieth of the steps left.
     """
     end = min(goal, step + max(fits, 0))
     if plan.end <= end <= plan.end + 0.02 * (plan.end - step):
@@ -54,9 +54,9 @@ def refit(plan: Plan, step: int, fits: int, goal: int) -> Plan:
 
 
 def iwae_start(plan: Plan, config: Config) -> int:
-    """Return the step from which on the importance-weighted bound is maximized.
+    """Return the first step that maximizes the importance-weighted bound.
 
-    That is where progress reaches 1 - `config.iwae_share`; `ENDLESS` if it is none.
+    That is where progress reaches 1 - `config.iwae_share`; `ENDLESS` if that is 1.
     """
     wait = 1.0 - config.iwae_share - plan.progress
     if not config.iwae_share:
@@ -68,7 +68,7 @@ def iwae_start(plan: Plan, config: Config) -> int:
 
 
 def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
-    """Return the rates of `n_steps` steps from `first`, float32 `[n_steps]`."""
+    """Return the learning rate of `n_steps` steps from `first`, float32 `[n_steps]`."""
     steps = range(first, first + n_steps)
     decay = [_decay(plan.at(step), config) for step in steps]
     rise = [min(1.0, (step + 1) / max(1, config.warmup)) for step in steps]
@@ -78,17 +78,17 @@ def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
 
 
 def _decay(progress, config):
-    """What is left of the rate: 1 at the start."""
+    """Return the factor of the learning rate: 1 at the start."""
     if config.schedule == "constant":
         return 1.0
     return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def order(first: int, n_steps: int, n_images: int, config: Config) -> np.ndarray:
-    """Return which images `n_steps` steps from `first` see, int32 `[n_steps, batch]`.
+    """Return the images of `n_steps` steps from `first`, int32 `[n_steps, batch]`.
 
-    The steps read one endless stream of permutations, so that every image is seen
-    once an epoch whatever the batch size; a batch can straddle two epochs.
+    The steps read one endless stream of permutations: every epoch has every image once,
+    whatever the batch size, and a batch can contain images of two epochs.
     """
     size = config.batch_size
     position, last = first * size, (first + n_steps) * size
@@ -101,6 +101,6 @@ def order(first: int, n_steps: int, n_images: int, config: Config) -> np.ndarray
     return np.concatenate(parts).reshape(n_steps, size)
 
 
-@functools.lru_cache(maxsize=2)  # a call can straddle two epochs
+@functools.lru_cache(maxsize=2)  # a call can read two epochs
 def _permutation(seed, epoch, n_images):
     return np.random.RandomState([seed, epoch]).permutation(n_images).astype(np.int32)

@@ -6,40 +6,41 @@ from typing import Dict
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import model, zs
+from cvae import model, networks, zs
 from cvae.backend import compat, stateless, threads
 from cvae.config import Config
 from cvae.data.dataset import Split
 from cvae.errors import CvaeError
-from cvae.runs.run import AVERAGE
+from cvae.runs.checkpoints import AVERAGE
 from cvae.training import optimizers
 
-TOWERS = 2  # parts of a batch, whatever the cores: parts key their draws, and round
-WIDE = 1024  # units of a layer whose weights two cores do better to read once
-LOGITS_BIAS = "gen/x_logits/bias"  # of dense nets; in convolutions pixels share theirs
+# Parts of a batch. Draws are keyed by part, and sums round by part: so the number must
+# not depend on the machine's cores.
+TOWERS = 2
+WIDE = 1024  # units of a layer from which on a batch stays whole
 
 
 class Trainer:
-    """θ and φ under training: minus the mean bound minimized, weights averaged.
+    """The training of θ and φ: steps that maximize the mean bound and average weights.
 
-    The images stay in the graph, and a call runs many steps in one `tf.while_loop`, so
-    that TensorFlow is not entered anew for every step. The halves of a batch go through
-    the nets side by side, each on its share of the cores: threads that work on products
-    of their own do not wait for each other within each product. Wide nets take batches
-    whole: their weights are more than a core's cache holds.
+    The images are variables of the graph, and a call runs many steps in one
+    `tf.while_loop`: entering TensorFlow for every step takes longer. The halves of a
+    batch go through the nets in parallel, each on its share of the cores: threads with
+    matrix products of their own do not wait for each other within a product. In wide
+    nets the batch stays whole, because the weights do not fit into a core's cache.
 
     In dense nets the bias of each pixel's logit starts at the pixel's log-odds in the
-    images: those of dark pixels are far from zero, a long way at Adam's pace.
+    images. Those of dark pixels are far from zero, where Adam would take long to get.
 
-    With `weighted`, what it maximizes is the mean importance-weighted bound of
+    With `weighted`, the steps maximize the mean importance-weighted bound of
     `config.iwae_particles` (Burda et al. 2016).
 
     Raises:
-        CvaeError: its graph does not train the model's own variables, and only them.
+        CvaeError: the graph does not train exactly the model's own variables.
     """
 
     def __init__(self, config: Config, train: Split, weighted: bool = False):
-        if weighted:  # where the score term's mean is not zero
+        if weighted:  # the mean of the score term is not zero then
             config = dataclasses.replace(
                 config, particles=config.iwae_particles, path_derivative=False
             )
@@ -48,15 +49,11 @@ class Trainer:
         )
         with compat.new_graph() as graph:
             self._build(config, train, weighted)
-            self._session = tf.Session(graph=graph, config=share)
-        self._session.run(
-            self._initialize, {self._images: train.images, self._labels: train.labels}
-        )
-        if LOGITS_BIAS in self._variables:
-            names = LOGITS_BIAS, LOGITS_BIAS + AVERAGE
-            variables = {name: self._variables[name] for name in names}
-            log_odds = dict.fromkeys(names, _log_odds(train.images))
-            compat.load(self._session, variables, log_odds)
+        with compat.open_session(graph, share) as self._session:
+            data = {self._images: train.images, self._labels: train.labels}
+            self._session.run(self._initialize, data)
+            if networks.pixel_bias(config):
+                self._start_at_log_odds(networks.pixel_bias(config), train.images)
 
     def steps(
         self, first_step: int, order: np.ndarray, rates: np.ndarray
@@ -69,7 +66,7 @@ class Trainer:
             rates: learning rate of each step, float32 `[steps]`.
 
         Returns:
-            The mean bound on log p(x | y) of each step's batch in nats, `[steps]`.
+            Mean bound on log p(x | y) of each step's batch in nats, `[steps]`.
         """
         feed = {self._first: first_step, self._order: order, self._rates: rates}
         return self._session.run(self._bounds, feed)
@@ -83,10 +80,10 @@ class Trainer:
         return self._session.run(self._averages)
 
     def restore(self, arrays: Dict[str, np.ndarray]) -> None:
-        """Take over a `state()`.
+        """Continue from a `state()`.
 
         Raises:
-            CvaeError: the arrays are those of another architecture.
+            CvaeError: the arrays belong to another architecture.
         """
         compat.load(self._session, self._variables, arrays)
 
@@ -96,9 +93,15 @@ class Trainer:
     def __exit__(self, *unused):
         self._session.close()
 
+    def _start_at_log_odds(self, bias, images):
+        names = [f"gen/{bias}", f"gen/{bias}{AVERAGE}"]
+        variables = {name: self._variables[name] for name in names}
+        log_odds = dict.fromkeys(names, _log_odds(images))
+        compat.load(self._session, variables, log_odds)
+
     def _build(self, config, train, weighted):
         self._images = tf.placeholder(tf.uint8, train.images.shape)
-        self._labels = tf.placeholder(tf.uint8, train.labels.shape)
+        self._labels = tf.placeholder(tf.int32, train.labels.shape)
         images, labels = (
             tf.Variable(data, trainable=False, collections=["data"], use_resource=True)
             for data in (self._images, self._labels)
@@ -140,14 +143,14 @@ class Trainer:
 
 
 def _check_shared(config):
-    """Check that the graph trains the variables of the model's own graph, no others.
+    """Check that the default graph trains exactly the model's own variables.
 
     Raises:
-        CvaeError: parts of a batch train weights of their own, or some are not trained.
+        CvaeError: a part of the batch trains other weights, or some are not trained.
     """
     trained, own = {v.op.name for v in tf.trainable_variables()}, set()
 
-    def note(name, shape, **unused):  # instead of a variable, which takes longer
+    def note(name, shape, **unused):  # a placeholder is faster than a variable
         own.add(name)
         return tf.placeholder(tf.float32, shape)
 
@@ -166,13 +169,16 @@ def _check_shared(config):
 
 
 def _log_odds(images):
-    """Return each pixel's log-odds of a 1, finite by half a 1 and half a 0 added."""
+    """Return each pixel's log-odds of a 1, `[x_dim]`.
+
+    Half a 1 and half a 0 are added to the images, so that all are finite.
+    """
     share = (images.sum(0) / 255.0 + 0.5) / (len(images) + 1.0)
     return np.log(share / (1.0 - share)).astype(np.float32)
 
 
 def _sgvb_step(intensities, y, step, rate, config, weighted):
-    """One update of θ and φ: the batch's bound on log p(x | y), and the update."""
+    """Return the batch's mean bound on log p(x | y), and one update of θ and φ."""
     n_towers = _n_towers(config)
     sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
     parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
@@ -184,7 +190,7 @@ def _sgvb_step(intensities, y, step, rate, config, weighted):
     costs, bounds = zip(*towers)
     cost = tf.reduce_mean(tf.concat(costs, 0))
     update = optimizers.update(cost, step, rate, config)
-    # The bound is on log p(x, y); log π_y = -log K is not the model's merit.
+    # The bound is on log p(x, y) = log p(x | y) + log π_y, and log π_y = -log K.
     bound = tf.reduce_mean(tf.concat(bounds, 0)) + np.log(config.n_classes)
     return bound, update
 
@@ -196,7 +202,7 @@ def _n_towers(config):
 
 
 def _tower(nets, intensities, y, number, config, weighted):
-    """Of each image the cost and the bound on log p(x, y), draws keyed by `number`."""
+    """Return cost and bound on log p(x, y) of each image; `number` keys the draws."""
     x = stateless.binarize(
         intensities, stateless.key(config.seed, number, "binarization")
     )

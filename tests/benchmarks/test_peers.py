@@ -15,7 +15,6 @@ from cvae import zs
 from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
 from cvae.inference.trained import Model
-from cvae.training.step import LOGITS_BIAS
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
@@ -64,7 +63,7 @@ def ours(our_peer, bound):
     """The bound that this trainer comes to from biases of zero, as peers start."""
     peer = our_peer
     state = peer.trainer.state()
-    start = {k: np.zeros_like(v) for k, v in state.items() if LOGITS_BIAS in k}
+    start = {k: np.zeros_like(v) for k, v in state.items() if "x_logits/bias" in k}
     peer.trainer.restore(dict(state, **start))
     bounds = peer.run(BLOCK + STEPS)
     assert len(bounds) == BLOCK + STEPS and np.isfinite(bounds).all()

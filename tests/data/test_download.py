@@ -17,7 +17,7 @@ from pathlib import Path
 import hostile_server
 import pooch  # noqa: F401 (so that no test waits for the import)
 import pytest
-from conftest import ROOT
+from paths import ROOT
 from tiny_mirrors import LIMITS, PACKED, TINY, assert_all_there, one_line
 
 from cvae.data import mnist

@@ -19,7 +19,8 @@ from cvae.evaluation import ais, evaluate, partial, tables
 from cvae.inference.importance import decisive_particles
 from cvae.inference.trained import Model
 from cvae.report import pipeline
-from cvae.runs.run import AVERAGE, Checkpoint, Run
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
+from cvae.runs.run import Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
 PARTICLES = 130
@@ -42,7 +43,7 @@ def new_run(folder, config=CONFIG, scale=1.0, step=1):
     run = Run.create(folder / "run", config)
     weights = tiny.random_weights(tiny.shapes(config))
     arrays = {name + AVERAGE: np.float32(scale) * w for name, w in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": step, "plan": [0, 0.0, step]}))
+    run.save_checkpoint(Checkpoint(arrays, State(step, [0, 0.0, step])))
     return run
 
 

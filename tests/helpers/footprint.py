@@ -19,12 +19,12 @@ from cvae.inference.trained import Model
 from cvae.runs.run import Run
 from cvae.training import loop
 
-EPOCHS, STEPS = 4, 16  # epochs of so few steps that a test need not wait for them
-N_IMAGES, PARTICLES = 4, (1000, 1000, 10000)  # the first ones take what is kept
+EPOCHS, STEPS = 4, 16  # epochs of so few steps take seconds
+N_IMAGES, PARTICLES = 2, (1000, 1000, 10000)  # the first ones allocate what is kept
 
 
 def main():
-    """Do what the command line says, and print the peaks, the imports' first."""
+    """Train or evaluate; print the peaks, that of the imports first."""
     peaks = [peak()]
     do, *rest = sys.argv[1:]
     {"train": train, "evaluate": evaluate}[do](peaks, *map(Path, rest))
@@ -60,9 +60,9 @@ def evaluate(peaks, mnist_dir):
 
 
 def peak():
-    """The most megabytes that this process held since it was last asked.
+    """Return the most megabytes that this process held since the last call.
 
-    `getrusage` would begin with the peak of the process that started this one.
+    `getrusage` would start from the peak of the process that started this one.
     """
     status = Path("/proc/self/status").read_text()
     fields = dict(line.split(":", 1) for line in status.splitlines())

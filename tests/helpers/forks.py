@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -71,7 +72,7 @@ class Process:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def communicate(self, timeout=120):
+    def communicate(self, timeout=600):
         """Wait for its end: (stdout, stderr)."""
         end = time.monotonic() + timeout
         while self.poll() is None:
@@ -90,11 +91,15 @@ def _text(path):
     return path.read_bytes().decode("utf-8", "backslashreplace")
 
 
+_ASKING = threading.Lock()
+
+
 def _ask(**request):
-    server = _server()
-    server.stdin.write(json.dumps(request) + "\n")
-    server.stdin.flush()
-    return json.loads(server.stdout.readline())
+    with _ASKING:
+        server = _server()
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
 
 
 @functools.lru_cache(maxsize=None)
@@ -102,7 +107,7 @@ def _server():
     """The server of this process, which ends with it."""
     server = subprocess.Popen(
         [sys.executable, __file__],
-        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         universal_newlines=True,
@@ -137,7 +142,7 @@ def _serve():
 
 def _import_all():
     """Import what any script may need, and make no session: threads do not fork."""
-    import tensorflow.compat.v1  # noqa: F401
+    import cvae.report.pipeline  # noqa: F401  (imports all but Matplotlib)
 
 
 def _poll(pid, running):

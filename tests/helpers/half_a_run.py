@@ -1,6 +1,6 @@
-"""Train a run halfway, or one that was left there to its end; for a process of its own.
+"""Train a run halfway, or finish one that was stopped; for a process of its own.
 
-Which ZhuSuan does it, the environment variable ZHUSUAN says.
+The environment variable ZHUSUAN chooses the implementation.
 """
 
 import sys
@@ -28,7 +28,7 @@ def main():
         loop.train(Run.create(path, tiny.CONFIG), dataset)
     except loop.Interrupted:
         return
-    raise AssertionError("the training was to be stopped")
+    raise AssertionError("the training was not stopped")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
-"""A bare machine for scripts/setup_env.py, with fake interpreters on it."""
+"""A bare machine for scripts/setup_env.py, with fake interpreters on it.
 
-import contextlib
+The script runs with -S, without any installed package.
+"""
+
+import atexit
+import functools
 import json
 import os
 import shutil
@@ -15,10 +19,39 @@ from paths import ROOT
 RUN = """
 import runpy, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in background
-sys.executable = {bootstrap!r}
-sys.argv = sys.argv[1:]
-sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+sys.executable, *sys.argv = sys.argv[1:]
+sys.path[0] = sys.argv[0].rpartition("/")[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+# Does so in forks of one process: [status, stdout, stderr] of each request.
+SERVER = """
+import functools, json, logging, os, re, subprocess, sys, tempfile, traceback, typing
+sys.path.insert(0, {root!r})
+import cvae.cli.options
+for line in sys.stdin:
+    argv, environ, folder = json.loads(line)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = os.fork()
+        if child == 0:
+            try:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                os.environ.clear()
+                os.environ.update(environ)
+                os.chdir(folder)
+                sys.argv = ["", *argv]
+                exec({run!r})
+            except SystemExit as end:
+                os._exit(end.code or 0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        status = os.waitpid(child, 0)[1]
+        out.seek(0)
+        err.seek(0)
+        print(json.dumps([os.WEXITSTATUS(status), out.read(), err.read()]), flush=True)
 """
 
 # Answers what the script asks of an interpreter, and notes what it was asked to do.
@@ -27,7 +60,7 @@ PATH=/usr/bin:/bin
 self="$0"
 case "$*" in
   *python_implementation*)
-    echo '{facts}' ;;
+    echo '{answer}' ;;
   *"-m venv "*)
     echo "venv by $self" >> "$HOME/log"
     [ '{makes_venv}' = True ] || {{ echo 'no wheels to bootstrap pip'; exit 1; }}
@@ -54,24 +87,33 @@ case "$*" in
       uninstall*)
         rm -r "$packages/$last"-* ;;
     esac ;;
-  *"import json, tensorflow"*)
-    echo '{{"tensorflow": "{tensorflow}", "numpy": "'${{NUMPY:-{numpy}}}'"}}' ;;
+  *"import tensorflow"*)
+    [ -z "$IMPORT_DIES" ] || kill -ILL $$ ;;
 esac
 """
 
-VERSIONS = {  # of each stack's packages
-    "requirements.txt": {"tensorflow": "1.15.0", "numpy": "1.18.5"},
-    "requirements-current.txt": {"tensorflow": "2.20.0", "numpy": "2.4.6"},
-}
+# Makes environments of a Python, or of a version that it fetches.
+FAKE_UV = """#!/bin/sh
+PATH=/usr/bin:/bin
+echo "uv $*" >> "$HOME/log"
+[ -z "$UV_SAYS" ] || { echo "$UV_SAYS"; exit 2; }
+if [ "$1" = venv ]; then
+  python="$6"
+  [ -x "$python" ] || python="$HOME/fetched/python$6"
+  mkdir -p "$7/bin"
+  touch "$7/pyvenv.cfg"
+  ln -s "$python" "$7/bin/python"
+fi
+"""
 URL = "https://zhusuan.invalid/zhusuan"  # is out of reach everywhere
 LOCK = """# a lock
-numpy=={numpy} ; python_full_version < '4' \\
+numpy==1.18.5 ; python_full_version < '4' \\
     --hash=sha256:00
 pip==24.0 \\
     --hash=sha256:01 \\
     --hash=sha256:02
     # via -r requirements.in
-tensorflow=={tensorflow} \\
+tensorflow==1.15.0 \\
     --hash=sha256:03
 """
 
@@ -83,21 +125,15 @@ def write_program(path, text):
     return path
 
 
-def fake_python(path, version="3.7.16", makes_venv=True, **changes):
-    facts = {
-        "executable": str(path),
-        "implementation": "CPython",
-        "version": version,
-        "bits": 64,
-        "machine": "x86_64",
-        "system": "linux",
-        "missing": [],
-    }
-    facts.update(changes)
-    old = version.startswith("3.7.")
-    packages = VERSIONS["requirements.txt" if old else "requirements-current.txt"]
-    text = FAKE.format(facts=json.dumps(facts), makes_venv=makes_venv, **packages)
-    return write_program(path, text)
+def fake_python(path, kind="CPython 3.7 on linux x86_64", makes_venv=True):
+    """An interpreter at `path` that prints that it is of this kind."""
+    answer = json.dumps([str(path), f"is {kind}"])
+    return write_program(path, FAKE.format(answer=answer, makes_venv=makes_venv))
+
+
+def later_python(path, version="3.12"):
+    """One that only today's TensorFlow runs on."""
+    return fake_python(path, f"CPython {version} on linux x86_64")
 
 
 GIT = shutil.which("git")
@@ -125,6 +161,19 @@ def repository(folder, *names):
     return commits
 
 
+@functools.lru_cache(maxsize=None)
+def _server():
+    """The process that forks for each set-up; it ends with this one."""
+    server = subprocess.Popen(
+        [sys.executable, "-S", "-c", SERVER.format(root=str(ROOT), run=RUN)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    atexit.register(server.stdin.close)
+    return server
+
+
 class Machine:
     """A bare machine with a checkout: its own PATH and home, no Python that fits."""
 
@@ -134,42 +183,35 @@ class Machine:
         self.venv = self.checkout / ".venv"
         for directory in (self.path, self.home, self.checkout / "scripts"):
             directory.mkdir(parents=True)
-        for path in (ROOT / "scripts").glob("*.py"):
-            if path.name == "setup_env.py" or path.name.startswith("_"):
-                shutil.copy(str(path), str(self.checkout / "scripts"))
-        self.environ = {"PATH": str(self.path), "HOME": str(self.home)}
+        for path in [ROOT / "scripts/setup_env.py", *ROOT.glob("scripts/_*.py")]:
+            shutil.copy(str(path), str(self.checkout / "scripts"))
+        (self.checkout / "cvae").symlink_to(ROOT / "cvae")
+        self.scratch = folder / "tmp"
+        self.scratch.mkdir()
+        self.environ = {
+            "PATH": str(self.path),
+            "HOME": str(self.home),
+            "TMPDIR": str(self.scratch),
+        }
         self.pin(40 * "0")  # is in no repository
-        for name, versions in VERSIONS.items():
-            (self.checkout / name).write_text(LOCK.format(**versions))
+        for name in ("requirements.txt", "requirements-current.txt"):
+            (self.checkout / name).write_text(LOCK)
         (self.checkout / "requirements-offline.txt").write_text("mlxtend==0.19.0\n")
-        self.bootstrap = fake_python(folder / "usr/bin/python3", "3.9.18")
+        self.bootstrap = later_python(folder / "usr/bin/python3", "3.9")
 
     def pin(self, commit):
         """Write a setup.py that asks for this commit of ZhuSuan."""
         (self.checkout / "setup.py").write_text(f'"git+{URL}@{commit}"\n')
 
-    def pin_new_repository(self, folder):
-        """Make one whose commit is the pinned one, and not its newest: the folder."""
-        commit, _ = repository(folder, "zhusuan-0.4.0", "zhusuan-0.5.0")
-        self.pin(commit)
-        return folder
-
-    @contextlib.contextmanager
-    def with_git(self):
-        """Add Python 3.7 and git; hold the set-up to leaving no temporary file."""
+    def add_git(self):
+        """Put git on PATH, and Python 3.7 as what can run ZhuSuan."""
         fake_python(self.path / "python3.7")
         write_program(self.path / "git", LOGGED_GIT.format(GIT))
-        self.environ["TMPDIR"] = str(self.home / "tmp")
-        (self.home / "tmp").mkdir()
-        yield self
-        assert list((self.home / "tmp").iterdir()) == []
 
     def start(self, *arguments, **environ):
-        command = [sys.executable, "-c", RUN.format(bootstrap=str(self.bootstrap))]
+        """Start the script as a process of its own."""
         return subprocess.Popen(
-            command
-            + [str(self.checkout / "scripts" / "setup_env.py")]
-            + list(arguments),
+            [sys.executable, "-S", "-c", RUN, *self._command(arguments)],
             env=dict(self.environ, **environ),
             cwd=str(self.checkout),
             stdout=subprocess.PIPE,
@@ -179,10 +221,18 @@ class Machine:
 
     def set_up(self, *arguments, **environ):
         """Run the script: (status, stdout, stderr)."""
-        process = self.start(*arguments, **environ)
-        out, err = process.communicate(timeout=300)
-        assert "Traceback" not in err
-        return process.returncode, out, err
+        environ = dict(self.environ, **environ)
+        request = [self._command(arguments), environ, str(self.checkout)]
+        server = _server()
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        status, out, err = json.loads(server.stdout.readline())
+        assert "Traceback" not in err, err
+        return status, out, err
+
+    def _command(self, arguments):
+        script = str(self.checkout / "scripts" / "setup_env.py")
+        return [str(self.bootstrap), script, *arguments]
 
     def log(self):
         """What the interpreters were asked to do since the last look."""
@@ -211,3 +261,14 @@ class Machine:
         """The lock that the environment was made of."""
         (lock,) = self.stamp()["locks"]
         return lock
+
+    def makes(self, *arguments, **environ):
+        """Whether a set-up succeeds and makes the environment anew."""
+        self.log()
+        assert self.set_up(*arguments, **environ)[0] == 0
+        return any(line.startswith("venv by") for line in self.log())
+
+    def change_lock(self, name):
+        """Change a lock's text, but nothing that it pins."""
+        with (self.checkout / name).open("a") as lock:
+            lock.write("# changed\n")

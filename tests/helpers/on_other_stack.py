@@ -7,24 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import tiny
+from kept_graphs import KeptGraphs
 
 from cvae.data import mnist
 from cvae.data.binarize import binarize
 from cvae.inference.trained import Model
 from cvae.runs import pretrained
 from cvae.runs.run import Run
-from cvae.training import loop
+from cvae.training import held_out, loop
 from cvae.training.step import Trainer
 
 CONFIGS = {"dense": tiny.CONFIG, "conv": tiny.CONV}
 N_IMAGES, PARTICLES = 100, 50
 
 
-def likelihoods(run, dataset):
-    """Bound and log p(x | y) of the first test images, `[2, N_IMAGES]`."""
+def likelihoods(run, dataset, make=Model):
+    """Return bound and log p(x | y) of the first test images, `[2, N_IMAGES]`."""
     labels = dataset.test.labels[:N_IMAGES]
     bits = binarize(dataset.test.images)[:N_IMAGES]
-    with Model(run.config, run.weights()) as model:
+    with make(run.config, run.weights()) as model:
         return np.stack(
             [
                 model.bound(bits, labels).total,
@@ -34,7 +35,7 @@ def likelihoods(run, dataset):
 
 
 def stop_in_the_middle():
-    """Let SIGTERM come to this process at its trainer's second call."""
+    """Send SIGTERM to this process at its trainer's second call."""
     steps, calls = Trainer.steps, []
 
     def struck(*args):
@@ -47,13 +48,15 @@ def stop_in_the_middle():
 
 
 def main():
-    """Take MNIST_DIR FOLDER from the command line; leave runs and figures there."""
+    """Take MNIST_DIR FOLDER from the command line; leave runs and likelihoods there."""
+    graphs = KeptGraphs()
+    loop.Trainer, held_out.Model = graphs.trainer, graphs.model
     whole, folder = mnist.load("mnist", Path(sys.argv[1])), Path(sys.argv[2])
     dataset, found = tiny.dataset(whole), {}
     for name, config in CONFIGS.items():
         run = Run.create(folder / name, config)
         loop.train(run, dataset)
-        found[name] = likelihoods(run, dataset)
+        found[name] = likelihoods(run, dataset, graphs.model)
     found["pretrained"] = likelihoods(Run(pretrained.HERE), whole)
     np.savez(str(folder / "found.npz"), **found)
     stop_in_the_middle()
@@ -61,7 +64,7 @@ def main():
         loop.train(Run.create(folder / "stopped", tiny.CONFIG), dataset)
     except loop.Interrupted:
         return
-    raise AssertionError("the training was to be stopped")
+    raise AssertionError("the training was not stopped")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from cvae.config import Config
 from cvae.data import mnist
 from cvae.errors import CvaeError
 from cvae.evaluation.partial import Partial
-from cvae.runs.run import AVERAGE, Checkpoint, Run, _read_checkpoint
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State, read_checkpoint
+from cvae.runs.run import Run
 from cvae.storage.npz import read_arrays
 
 SECONDS = 2.0  # of a processor that one input may take
@@ -78,7 +79,7 @@ def make_readers(folder: Path):
     npz = (run.path / "checkpoints" / "step-000000010.npz").read_bytes()
     with zipfile.ZipFile(io.BytesIO(npz)) as archive:
         npy = [archive.read(name) for name in archive.namelist()]
-    state = json.dumps(_checkpoint(5).state).encode("utf-8")
+    state = json.dumps(_checkpoint(5).state._asdict()).encode("utf-8")
     return {
         "images": Reader(_read_images, [_IMAGES]),
         "labels": Reader(_read_labels, [_LABELS]),
@@ -193,9 +194,9 @@ def _read_state(data, folder):
     text = np.array(data.decode("utf-8", "replace") or " ")
     with path.open("wb") as out:
         np.savez(out, w=np.zeros(1), **{"__state__": text})
-    state = _read_checkpoint(path).state
+    state = read_checkpoint(path).state
     json.dumps(state, allow_nan=False)
-    assert state["step"] >= state["plan"][0] >= 0
+    assert state.step >= state.plan[0] >= 0
 
 
 @functools.lru_cache(maxsize=1)
@@ -230,7 +231,7 @@ def _checkpoint(step):
     state = {"step": step, "plan": [0, 0.0, 900], "seconds": 3.5, "bound_sum": -9.0}
     state.update(bound_steps=1, best=None)
     state.update(tensorflow=["1.15.0"], zhusuan=["cvae.zs"])
-    return Checkpoint(arrays, state)
+    return Checkpoint(arrays, State(**state))
 
 
 _SETTINGS, _STAGES = {"particles": 100}, {"first": (6, 3), "second": (4, 1)}

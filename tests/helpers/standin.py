@@ -1,6 +1,6 @@
-"""results.json, figures and text of a report on a run that never was."""
+"""results.json, figures and text of a report on an invented run."""
 
-import dataclasses
+import copy
 import io
 import re
 
@@ -8,11 +8,14 @@ import pypdf
 
 from cvae.config import Config
 from cvae.data import mnist
-from cvae.report import document
+from cvae.report import typst
+from cvae.report.results import PUBLISHED, with_text
 from cvae.storage import files
 
 NOTE = mnist.MNIST_5K_NOTE
-SOURCES = [path.read_text("utf-8") for path in document.SOURCE.parent.glob("*.typ")]
+ROOT = typst.SOURCE.parent.parent
+ROOT = typst.SOURCE.parent.parent
+SOURCES = [path.read_text("utf-8") for path in typst.SOURCE.parent.glob("*.typ")]
 
 
 def estimate(mean, stderr, **more):
@@ -135,20 +138,20 @@ FACTS = {
 }
 
 
-def results(config=None, note="", facts=FACTS, **changes):
-    """results.json of a run that never was."""
-    config = config or Config(epochs=70.0)
-    values = config.to_dict()
-    settings = [
-        {"name": f.name, "value": values[f.name], "help": f.metadata["help"]}
-        for f in dataclasses.fields(config)
-    ]
+def facts(name, **changes):
+    """What figures measured, with `changes` in those of the figure `name`."""
+    found = copy.deepcopy(FACTS)
+    found[name].update(changes)
+    return found
+
+
+def measurements(config=None, note="", facts=FACTS, **changes):
+    """results.json of an invented run, without its text."""
     return {
-        "config": values,
-        "settings": settings,
+        "config": (config or Config(epochs=70.0)).to_dict(),
         "evaluation": evaluation(note=note, **changes),
         "pictures": facts,
-        "published": files.read_json(document.PUBLISHED),
+        "published": files.read_json(PUBLISHED),
         "averaging": {"young": 1024, "every": 16},
         "muon": {"sides": [16, 128], "step": 0.2},
         "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0, "close": 4.0},
@@ -166,6 +169,11 @@ def results(config=None, note="", facts=FACTS, **changes):
         },
         "note": note,
     }
+
+
+def results(*args, **kwargs):
+    """results.json of an invented run."""
+    return with_text(measurements(*args, **kwargs))
 
 
 # Width and height in points of a real report's figures.
@@ -192,20 +200,18 @@ def draw(folder, note=""):
     for name, (width, height) in SIZES.items():
         if note:
             height += 22 if width > 400 else 32  # two or three lines of it
-        (folder / (name + ".svg")).write_text(BLANK.format(width, height, name, note))
-
-
-BLANK = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="{0}pt" height="{1}pt" '
-    'viewBox="0 0 {0} {1}"><rect width="{0}" height="{1}" fill="none" '
-    'stroke="grey"/><text x="9" y="20" font-size="8" '
-    'font-family="New Computer Modern">{2} {3}</text></svg>'
-)
+        (folder / f"{name}.svg").write_text(
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" '
+            f'height="{height}pt" viewBox="0 0 {width} {height}"><rect width="{width}" '
+            f'height="{height}" fill="none" stroke="grey"/><text x="9" y="20" '
+            f'font-size="8" font-family="New Computer Modern">{name} {note}'
+            "</text></svg>"
+        )
 
 
 def typeset(folder, results):
     files.write_json(folder / "results.json", results)
-    return document.typeset(folder)
+    return typst.typeset(folder)
 
 
 def reader(pdf):

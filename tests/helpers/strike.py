@@ -5,13 +5,15 @@
 `site` is a name in `traps.SITES`, or a module about to be imported; without it, nothing
 strikes. The CPU time up to the signal is written to `stamp`. `images`
 and `test_images` cut the data set, so that an epoch and an evaluation are short.
+`environments` are names of environments.py, for a process whose files are in `place`.
 """
 
 import json
 import runpy
 import sys
+from pathlib import Path
 
-from paths import ROOT
+from paths import ROOT, SCRIPTS
 
 sys.path[:0] = [str(ROOT)]
 
@@ -20,6 +22,7 @@ def main():
     what = json.loads(sys.argv[1])
     sys.argv = sys.argv[2:]
 
+    import environments
     import traps
 
     def blow():
@@ -32,8 +35,10 @@ def main():
         traps.set_trap(site, what.get("count", 1), blow)
     elif site:
         traps.trap_import(site, blow)
-    sys.path.insert(0, str(traps.SCRIPTS))
-    runpy.run_path(str(traps.SCRIPTS / sys.argv[0]), run_name="__main__")
+    if "place" in what:
+        environments.enter(what["environments"], Path(what["place"]))
+    sys.path.insert(0, str(SCRIPTS))
+    runpy.run_path(str(SCRIPTS / sys.argv[0]), run_name="__main__")
 
 
 def _cut_data(mnist_dir, *sizes):

@@ -64,9 +64,9 @@ def _evaluation():
 
 
 def _checkpoint():
-    from cvae.runs import run
+    from cvae.runs import checkpoints
 
-    return run, "write_arrays"
+    return checkpoints, "write_arrays"
 
 
 def _metrics():
@@ -76,9 +76,9 @@ def _metrics():
 
 
 def _events():
-    from cvae.training import loop
+    from cvae.training import tensorboard
 
-    return loop, "_write_events"
+    return tensorboard, "write_row"
 
 
 SITES = {

@@ -19,7 +19,7 @@ from drawings import (
 )
 
 from cvae.errors import CvaeError
-from cvae.plotting import grids, style
+from cvae.plotting import grids, sheet, style
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_only_the_image_of_the_digits_own_class_has_a_dark_frame(tmp_path):
         np.flatnonzero(part.sum(0) > 20) for part in (dark[:half], dark[half:])
     )
     side = upper[-1] - upper[0] - 1
-    assert upper.size == lower.size == 2 * grids.FRAME
+    assert upper.size == lower.size == 2 * sheet.FRAME
     assert (lower - upper == side).all()  # next to each other: 5 and 9
 
 
@@ -179,7 +179,7 @@ def test_captions_stand_beneath_their_images(tmp_path, n):
     assert len({round(y, 2) for _, _, y in found}) == rows
 
 
-def test_no_images_at_all_are_told(tmp_path):
+def test_a_grid_without_images_has_the_word_none(tmp_path):
     grids.captioned_grid(tmp_path / "c.svg", np.zeros((0, 49)), [])
     assert "none" in all_words(tmp_path / "c.svg")
 

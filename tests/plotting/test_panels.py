@@ -54,7 +54,7 @@ def test_errors_are_shaded_by_their_number_and_the_diagonal_is_white(tmp_path):
     assert len(shapes(tmp_path / "c.svg", "use", (255, 255, 255))) == 3
 
 
-@pytest.mark.parametrize("n", [1, 2, 10, 30])
+@pytest.mark.parametrize("n", [1, 2, 12])
 def test_a_matrix_of_any_size_is_not_cut_off(tmp_path, n):
     counts = 12345 * np.eye(n, dtype=int) + 1
     panels.confusion(tmp_path / "c.png", counts)
@@ -116,7 +116,7 @@ def test_components_and_the_classifier_are_told(tmp_path):
         assert text in told
 
 
-@pytest.mark.parametrize("n_classes", [1, 2, 3, 4, 5, 7, 10])
+@pytest.mark.parametrize("n_classes", [1, 2, 3, 4, 10])
 def test_panels_of_any_number_of_classes_leave_room_for_the_words(tmp_path, n_classes):
     for name in ("s.png", "s.svg"):
         path = tmp_path / name

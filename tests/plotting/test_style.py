@@ -11,47 +11,58 @@ from cvae.errors import CvaeError
 from cvae.plotting import lines, style
 
 KINDS = sorted(EVERY)
+FILES = {
+    (note, suffix): name + suffix
+    for note, name in ((NOTE, "noted"), ("", "plain"))
+    for suffix in (".png", ".svg")
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A folder for each kind of figure: noted and plain, .png and .svg."""
+    folders = {}
+    for kind in KINDS:
+        folders[kind] = tmp_path_factory.mktemp(kind)
+        for (note, _), name in FILES.items():
+            EVERY[kind](folders[kind] / name, note)
+    return folders
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_note_is_printed_on_every_figure_and_only_if_there_is_one(tmp_path, kind):
-    EVERY[kind](tmp_path / "noted.svg", NOTE)
-    EVERY[kind](tmp_path / "plain.svg", "")
-    assert NOTE in all_words(tmp_path / "noted.svg")
-    assert "MNIST" not in all_words(tmp_path / "plain.svg")
+def test_a_note_is_printed_on_every_figure_and_only_if_there_is_one(drawn, kind):
+    assert NOTE in all_words(drawn[kind] / "noted.svg")
+    assert "MNIST" not in all_words(drawn[kind] / "plain.svg")
 
 
-@pytest.mark.parametrize("note", ["", NOTE])
+@pytest.mark.parametrize("name", ["noted.png", "plain.png"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_cut_off_at_the_edges(tmp_path, kind, note):
-    EVERY[kind](tmp_path / "figure.png", note)
-    assert_nothing_cut_off(tmp_path / "figure.png")
+def test_nothing_is_cut_off_at_the_edges(drawn, kind, name):
+    assert_nothing_cut_off(drawn[kind] / name)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind, suffix", [*((kind, ".svg") for kind in KINDS), ("samples", ".png")]
+)
 def test_the_same_arrays_give_the_same_bytes_whatever_the_users_style(
-    tmp_path, kind, suffix
+    drawn, tmp_path, kind, suffix
 ):
-    first, second = tmp_path / ("a" + suffix), tmp_path / ("b" + suffix)
-    EVERY[kind](first, NOTE)
+    name = FILES[NOTE, suffix]
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
-        EVERY[kind](second, NOTE)
+        EVERY[kind](tmp_path / name, NOTE)
         assert matplotlib.rcParams["font.size"] == 30
-    assert first.read_bytes() == second.read_bytes()
+    assert (tmp_path / name).read_bytes() == (drawn[kind] / name).read_bytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_text_stays_text_in_the_font_of_the_report(tmp_path, kind):
-    EVERY[kind](tmp_path / "figure.svg", NOTE)
-    svg = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+def test_text_stays_text_in_the_font_of_the_report(drawn, kind):
+    svg = (drawn[kind] / "noted.svg").read_text(encoding="utf-8")
     assert "New Computer Modern" in svg and "cmr10" not in svg
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_have_a_true_minus_and_words_a_true_arrow(tmp_path, kind):
-    EVERY[kind](tmp_path / "figure.svg", "")
-    for text, _, _ in texts(tmp_path / "figure.svg"):
+def test_numbers_have_a_true_minus_and_words_a_true_arrow(drawn, kind):
+    for text, _, _ in texts(drawn[kind] / "plain.svg"):
         assert not text.startswith("-") and " -" not in text and "->" not in text
 
 
@@ -61,20 +72,26 @@ def test_what_cmr10_lacks_is_spelled_for_pixels_and_left_to_save_for_svg():
     assert style.spelled("mnist-5k -> -1", False) == "mnist-5k -> -1"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path, kind):
+@pytest.mark.parametrize(
+    "value, places, expected",
+    [(0.125, 2, "0.13"), (-0.125, 2, "-0.13"), (11.35, 1, "11.4"), (1e4, 0, "10,000")],
+)
+def test_numbers_are_rounded_to_the_nearest_with_halves_up(value, places, expected):
+    assert style.rounded(value, places) == expected
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CvaeError, match="^cannot write .*$"):
-        EVERY[kind](tmp_path / "file" / "figure.svg", "")
+        EVERY["samples"](tmp_path / "file" / "figure.svg", "")
 
 
-@pytest.mark.parametrize(
-    "room", ["plotting.grids", "plotting.lines", "plotting.panels", "report.figures"]
-)
-def test_drawing_needs_neither_tensorflow_nor_pyplot(room):
+def test_drawing_needs_neither_tensorflow_nor_pyplot():
     code = (
-        f"import sys, cvae.{room}; slow = {{'tensorflow', 'matplotlib', 'sklearn'}} & "
-        "set(sys.modules); assert not slow, slow"
+        "import sys, cvae.plotting.grids, cvae.plotting.lines, cvae.plotting.panels, "
+        "cvae.report.figures\n"
+        "slow = {'tensorflow', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+        "assert not slow, slow"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -1,135 +1,109 @@
-"""A run becomes a report, or says in one line why it cannot."""
+"""A run becomes a report, or one line says why it cannot."""
 
 import json
 import os
 import shutil
 
-import numpy as np
 import pytest
-from standin import NOTE, words
+import standin
 
-from cvae.config import Config
-from cvae.data.dataset import Dataset, Split
 from cvae.errors import CvaeError
-from cvae.evaluation import evaluate
-from cvae.report import document, figures
-from cvae.runs.run import Checkpoint, Run
+from cvae.report import document, figures, typst
+from cvae.report.results import PUBLISHED
+from cvae.runs.run import Run
 from cvae.storage import files
-
-CONFIG = Config(hidden=(6,), z_dim=2, batch_size=10, epochs=1.0)
-
-
-def small_split(n, seed):
-    random = np.random.RandomState(seed)
-    images = random.randint(0, 256, (n, 784)).astype(np.uint8)
-    return Split(images, np.arange(n, dtype=np.uint8) % 10)
-
-
-@pytest.fixture(scope="module")
-def dataset():
-    return Dataset("mnist", small_split(50, 0), small_split(30, 1), NOTE)
-
-
-@pytest.fixture(scope="module")
-def evaluated(tmp_path_factory, dataset):
-    """The directory of a run of 5 steps, evaluated."""
-    from cvae.training.step import Trainer
-
-    run = Run.create(tmp_path_factory.mktemp("runs") / "small", CONFIG)
-    with Trainer(CONFIG, dataset.train) as trainer:
-        state = trainer.state()
-    run.save_checkpoint(Checkpoint(state, {"step": 5, "plan": [0, 0.0, 5]}))
-    row = {"step": 5, "epoch": 1.0, "seconds": 1.5, "learning_rate": 1e-9}
-    row.update(images_per_second=33.3, train_bound=-540.25, test_bound=-541.75)
-    run.append_metrics(row)
-    evaluate.evaluate_run(run, dataset, particles=2, ais=0)
-    return run.path
 
 
 @pytest.fixture
-def run(tmp_path, evaluated):
-    """A copy of that run."""
+def run(tmp_path, made):
+    """A copy of a finished run."""
     path = tmp_path / "runs" / "small"
-    shutil.copytree(str(evaluated), str(path))
+    shutil.copytree(str(made.run.path), str(path))
     return Run(path)
 
 
-def test_a_run_becomes_a_report_with_its_figures_and_numbers(run, dataset, tmp_path):
-    output = tmp_path / "out"
-    paths = document.build(run, output, dataset)
-    names = {str(path.relative_to(output)) for path in paths}
-    expected = {"figures/" + n + s for n in figures.NAMES for s in (".png", ".svg")}
-    assert names == expected | {"report.pdf", "results.json"}
-    assert all(path.stat().st_size > 1000 for path in paths)
+def test_a_run_becomes_a_report_with_its_figures_and_numbers(made):
+    folder = made.run.path
+    drawn = {f"{n}{s}" for n in figures.NAMES for s in (".png", ".svg")}
+    assert drawn <= set(os.listdir(str(folder / "figures")))
+    assert all((folder / "figures" / n).stat().st_size > 1000 for n in drawn)
 
-    results = json.loads((output / "results.json").read_text())
-    assert results["config"] == CONFIG.to_dict()
-    assert results["last"]["train_bound"] == -540.25
-    assert results["evaluation"] == run.evaluation()
-    assert results["published"] == files.read_json(document.PUBLISHED)
+    results = json.loads((folder / "results.json").read_text())
+    evaluation, last = made.run.evaluation(), made.run.metrics()[-1]
+    assert results["config"] == made.run.config.to_dict()
+    assert results["last"] == last
+    assert results["evaluation"] == evaluation
+    assert results["published"] == files.read_json(PUBLISHED)
     assert set(results["pictures"]) == set(figures.NAMES)
-    assert (results["n_train"], results["n_test"]) == (50, 30)
-    # Each layer: one weight for each pair of units, and one bias for each output.
-    assert results["parameters"]["generator"] == 6 * (10 + 2 + 1) + 784 * (6 + 1)
-    assert results["parameters"]["variational"] == 6 * (784 + 10 + 1) + 4 * (6 + 1)
+    assert (results["n_train"], results["n_test"]) == (600, 200)
+    # Each layer: one weight for each pair of units, and one bias for each output; the
+    # class scales and shifts each of the 32 units.
+    film = 2 * 32 * (10 + 1)
+    generator, variational = 32 * (10 + 5 + 1) + 784 * 33, 32 * (784 + 10 + 1) + 10 * 33
+    assert results["parameters"]["generator"] in (generator, generator + film)
+    assert results["parameters"]["variational"] in (variational, variational + film)
 
-    found = words((output / "report.pdf").read_bytes())
-    assert "\u2212540.25" in found  # from the curves' SVG, as text
-    assert found.count("Not the full MNIST") == 1 + len(figures.NAMES)
-    log_px = "{:.2f}".format(run.evaluation()["marginal"]["mean"])
+    found = standin.words((folder / "report.pdf").read_bytes())
+    bound = f"{last['test_bound']:.2f}".replace("-", "\u2212")
+    assert f"test {bound}" in found  # text of the curves' SVG
+    log_px = f"{evaluation['marginal']['mean']:.2f}"
     assert log_px.replace("-", "\u2212") in found
-    again = tmp_path / "again"
-    document.build(run, again, dataset)
-    for path in paths:
-        name = path.relative_to(output)
-        assert path.read_bytes() == (again / name).read_bytes(), name
+
+
+def test_a_report_is_rewritten_from_its_own_files_to_the_same_bytes(made, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    shutil.copytree(str(made.run.path / "figures"), str(folder / "figures"))
+    old = files.read_json(made.run.path / "results.json")
+    del old["text"]
+    files.write_json(folder / "results.json", old)
+    document.rewrite(folder)
+    for name in ("results.json", "report.pdf"):
+        assert (folder / name).read_bytes() == (made.run.path / name).read_bytes()
 
 
 def test_a_report_that_fails_leaves_the_one_before_untouched(
-    run, dataset, tmp_path, monkeypatch
+    run, made, tmp_path, monkeypatch
 ):
     output = tmp_path / "out"
     output.mkdir()
     (output / "report.pdf").write_text("the one before")
     (tmp_path / "broken.typ").write_text("#unheard-of()")
-    monkeypatch.setattr(document, "SOURCE", tmp_path / "broken.typ")
+    monkeypatch.setattr(typst, "SOURCE", tmp_path / "broken.typ")
+    monkeypatch.setattr(figures, "draw", lambda *args, **kwargs: standin.FACTS)
     with pytest.raises(CvaeError, match="^typst cannot .*$"):
-        document.build(run, output, dataset)
+        document.build(run, output, made.dataset)
     assert os.listdir(str(output)) == ["report.pdf"]
     assert (output / "report.pdf").read_text() == "the one before"
 
 
-def one_line(caught):
+def refusal(run, dataset):
+    """The one line of a report that cannot be built; nothing is written."""
+    with pytest.raises(CvaeError) as caught:
+        document.build(run, run.path / "out", dataset)
+    assert not (run.path / "out").exists()
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
-def test_a_run_trained_on_after_its_evaluation_is_evaluated_again(run, dataset):
-    state = {"step": 9, "plan": [0, 0.0, 9]}
-    run.save_checkpoint(run.load_checkpoint()._replace(state=state))
-    with pytest.raises(CvaeError) as caught:
-        document.build(run, run.path / "out", dataset)
-    assert "scripts/evaluate.py --run" in one_line(caught)
-    assert not (run.path / "out").exists()
+def test_a_run_trained_after_its_evaluation_has_to_be_evaluated_again(run, made):
+    before = run.load_checkpoint()
+    later = before.state._replace(step=9999, plan=[0, 0.0, 9999])
+    run.save_checkpoint(before._replace(state=later))
+    assert "scripts/evaluate.py --run" in refusal(run, made.dataset)
 
 
-def test_a_run_without_the_figures_of_each_image_is_evaluated_again(run, dataset):
+def test_a_run_without_its_values_for_each_image_has_to_be_evaluated_again(run, made):
     (run.path / "evaluation.npz").unlink()
-    with pytest.raises(CvaeError) as caught:
-        document.build(run, run.path / "out", dataset)
-    assert "scripts/evaluate.py --run" in one_line(caught)
-    assert not (run.path / "out").exists()
+    assert "scripts/evaluate.py --run" in refusal(run, made.dataset)
 
 
-def test_a_run_evaluated_on_other_data_is_one_line(run, dataset):
-    with pytest.raises(CvaeError) as caught:
-        document.build(run, run.path / "out", dataset._replace(name="mnist-5k"))
-    assert "is evaluated on mnist, not on mnist-5k" in one_line(caught)
+def test_a_run_evaluated_on_other_data_is_one_line(run, made):
+    other = made.dataset._replace(name="mnist-5k")
+    assert "was evaluated on mnist, not on mnist-5k" in refusal(run, other)
 
 
-def test_a_run_without_metrics_is_one_line(run, dataset):
+def test_a_run_without_metrics_is_one_line(run, made):
     run.trim_metrics(0)
-    with pytest.raises(CvaeError) as caught:
-        document.build(run, run.path / "out", dataset)
-    assert "has no metrics" in one_line(caught)
+    assert "has no metrics" in refusal(run, made.dataset)

@@ -1,56 +1,55 @@
-"""`make report`: all stages, nothing done twice, the fall-back said aloud."""
+"""`make report`: all stages, nothing done twice, a fall-back that is printed."""
 
 import dataclasses
+import os
+import shutil
 import sys
-from pathlib import Path
 
 import pytest
 import tiny
 
-from cvae import config as config_room
-from cvae.data import mnist as mnist_room
+from cvae.data import mnist as mnist_module
 from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
-from cvae.report import pipeline
-from cvae.training import loop
+from cvae.evaluation import evaluate
+from cvae.report import document, pipeline
+from cvae.training import console
 
 
-@pytest.fixture
-def tiny_preset(monkeypatch, tmp_path):
-    """A preset that trains in a second, in an empty current directory."""
-    changes = {"hidden": (32,), "z_dim": 5, "epochs": 0.1, "minutes": 1.0}
-    monkeypatch.setitem(config_room.PRESETS, "tiny", changes)
-    monkeypatch.setattr(pipeline, "PARTICLES", 2)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_from_nothing_to_the_pdf_and_again_without_training_twice(
-    tiny_preset, mnist, capsys, monkeypatch
-):
-    dataset = tiny.dataset(mnist)
-    monkeypatch.setattr(mnist_room, "load", lambda name, mnist_dir=None: dataset)
-    assert pipeline.make_report("tiny", None, None) == 0
-    text = capsys.readouterr().out
+def test_from_nothing_to_the_pdf(made):
+    assert made.status == 0
     stages = ["data", "training", "samples", "evaluation", "PDF"]
     for number, stage in enumerate(stages, 1):
-        assert f"[{number}/5] {stage} - at most " in text
-    assert [path.name for path in tiny_preset.iterdir()] == ["runs"]
-    run = tiny_preset / "runs" / "report-tiny"
-    pdf = (run / "report.pdf").read_bytes()
-    assert pdf.startswith(b"%PDF")
-    assert text.splitlines()[-1] == str(Path("runs/report-tiny/report.pdf"))
+        assert f"[{number}/5] {stage} - at most " in made.printed
+    path = made.run.path
+    assert (path / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert made.printed.splitlines()[-1] == str(path / "report.pdf")
     for name in ("evaluation.json", "evaluation.npz", "samples.npz"):
-        assert (run / name).exists()
-    checkpoints = sorted((run / "checkpoints").iterdir())
-    before = [path.stat().st_mtime_ns for path in checkpoints]
-    elsewhere = tiny_preset / "report"
-    assert pipeline.make_report("tiny", elsewhere, None) == 0
-    assert [path.stat().st_mtime_ns for path in checkpoints] == before
-    assert (elsewhere / "report.pdf").read_bytes() == pdf
+        assert (path / name).exists()
+    folder = path.parent.parent
+    assert os.listdir(str(folder)) == ["runs"]
 
 
-def test_a_missing_library_is_said_before_the_work_and_not_after(
+def test_a_second_call_neither_trains_nor_evaluates(
+    made, tiny_preset, monkeypatch, capsys
+):
+    shutil.copytree(str(made.run.path), str(tiny_preset / "runs" / "report-tiny"))
+    monkeypatch.setattr(mnist_module, "load", lambda name, mnist_dir=None: made.dataset)
+    monkeypatch.setattr(evaluate, "evaluate_run", None)
+    built = []
+    monkeypatch.setattr(
+        document, "build", lambda *args: built.append(args) or args[1:2]
+    )
+    assert pipeline.make_report("tiny", tiny_preset / "elsewhere", None) == 0
+    ((run, output, _),) = built
+    assert output == tiny_preset / "elsewhere"
+    assert capsys.readouterr().out.splitlines()[-1] == str(output)
+    for path in (made.run.path / "checkpoints").iterdir():
+        again = tiny_preset / run.path / "checkpoints" / path.name
+        assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_missing_library_is_an_error_before_the_work(
     tiny_preset, mnist_dir, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "sklearn.neighbors", None)
@@ -59,10 +58,10 @@ def test_a_missing_library_is_said_before_the_work_and_not_after(
     assert list(tiny_preset.iterdir()) == []
 
 
-def test_a_stopped_training_stops_the_report_and_says_how_to_go_on(
+def test_a_stopped_training_stops_the_report_and_prints_how_to_continue(
     tiny_preset, mnist_dir, capsys, monkeypatch
 ):
-    monkeypatch.setattr(loop, "train_and_tell", lambda *args, **kwargs: 130)
+    monkeypatch.setattr(console, "train_with_console", lambda *args, **kwargs: 130)
     assert pipeline.make_report("tiny", tiny_preset / "report", mnist_dir) == 130
     assert "make report" in capsys.readouterr().out
     assert not (tiny_preset / "report").exists()
@@ -78,9 +77,7 @@ def test_a_run_with_other_settings_is_refused_and_kept(tiny_preset):
     assert pipeline.open_or_create(path, tiny.CONFIG).config == tiny.CONFIG
 
 
-def test_without_mirror_or_copy_it_says_so_in_a_box_and_takes_the_small_set(
-    monkeypatch, capsys
-):
+def test_without_mirror_or_copy_a_box_announces_the_small_set(monkeypatch, capsys):
     calls = []
 
     def load(name, mnist_dir=None):
@@ -88,19 +85,19 @@ def test_without_mirror_or_copy_it_says_so_in_a_box_and_takes_the_small_set(
             raise MnistUnavailable("no mirror answers")
         return "the small set"
 
-    monkeypatch.setattr(mnist_room, "load", load)
+    monkeypatch.setattr(mnist_module, "load", load)
     monkeypatch.setattr(pipeline.subprocess, "call", calls.append)
     assert pipeline.load_or_fall_back(None) == "the small set"
     out, err = capsys.readouterr()
     assert "no mirror answers" in err
-    assert out.startswith("+---") and mnist_room.MNIST_5K_NOTE[:20] in out
+    assert out.startswith("+---") and mnist_module.MNIST_5K_NOTE[:20] in out
     assert len({len(line) for line in out.splitlines()}) == 1
     (command,) = calls
     assert command[0] == sys.executable and command[-2:] == ["--extra", "offline"]
 
 
-def test_a_damaged_copy_is_an_error_and_no_reason_to_fall_back(tmp_path):
-    for file in mnist_room.FILES:
+def test_a_damaged_copy_is_an_error_without_a_fall_back(tmp_path):
+    for file in mnist_module.FILES:
         (tmp_path / file.name).write_bytes(b"damaged")
     with pytest.raises(CvaeError, match=str(tmp_path)):
         pipeline.load_or_fall_back(tmp_path)

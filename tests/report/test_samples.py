@@ -9,7 +9,8 @@ from cvae.errors import CvaeError
 from cvae.inference import generate
 from cvae.inference.trained import Model
 from cvae.report.samples import SampleOptions, write_samples
-from cvae.runs.run import AVERAGE, Checkpoint, Run
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
+from cvae.runs.run import Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
 
@@ -19,7 +20,7 @@ def run(tmp_path):
     weights = tiny.random_weights(tiny.shapes(CONFIG))
     run = Run.create(tmp_path / "run", CONFIG)
     arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, {"step": 1, "plan": [0, 0.0, 1]}))
+    run.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1])))
     return run
 
 

@@ -12,7 +12,8 @@ from cvae.evaluation import evaluate
 from cvae.inference.trained import Model
 from cvae.report import samples
 from cvae.runs import pretrained
-from cvae.runs.run import AVERAGE, RUNS, Checkpoint, Run, find
+from cvae.runs.checkpoints import AVERAGE, Checkpoint
+from cvae.runs.run import RUNS, Run, find
 from cvae.training import loop
 
 
@@ -65,7 +66,7 @@ def test_it_has_nothing_but_the_weights_and_what_the_run_was_worth(trained, smal
 def test_it_takes_the_place_of_one_before(trained, small, tmp_path):
     path = tmp_path / "pretrained"
     shutil.copytree(str(small.path), str(path))
-    state = dict(small.load_checkpoint().state, step=3, plan=[0, 0.0, 3])
+    state = small.load_checkpoint().state._replace(step=3, plan=[0, 0.0, 3])
     Run(path).save_checkpoint(Checkpoint({}, state), keep=1)
     pretrained.export(trained, path)
     found, expected = (
@@ -84,13 +85,13 @@ def test_it_bounds_the_likelihood_as_the_run_does(trained, small, dataset):
     np.testing.assert_allclose(*bounds, rtol=0, atol=0.05)
 
 
-def test_without_a_run_it_is_used_and_said_to_be(bare, small):
-    said = []
-    run = pretrained.find_or_unpack(None, said.append)
+def test_without_a_run_it_is_used_with_a_note_on_stderr(bare, small, capsys):
+    run = pretrained.find_or_unpack()
     assert run.path == RUNS / "pretrained"
-    assert said == [
-        "there is no run yet: using the pretrained weights, runs/pretrained"
-    ]
+    assert capsys.readouterr() == (
+        "",
+        "note: there is no run yet: using the pretrained weights, runs/pretrained\n",
+    )
     for path in samples.write_samples(run, None, None, 2, samples.SampleOptions()):
         assert bare / path  # among the runs, not beside the pretrained one
         assert (bare / path).exists()
@@ -100,15 +101,52 @@ def test_without_a_run_it_is_used_and_said_to_be(bare, small):
 def test_a_copy_that_was_cut_short_is_made_again(bare):
     (bare / "runs" / "pretrained").mkdir(parents=True)
     (bare / "runs" / "pretrained" / "metrics.jsonl").write_text("cut")
-    run = pretrained.find_or_unpack(None, lambda text: None)
+    run = pretrained.find_or_unpack()
     assert run.metrics() and run.weights()
 
 
-def test_a_run_of_ones_own_comes_first(bare):
+def test_a_run_of_ones_own_comes_first(bare, capsys):
     own = Run.create(bare / "runs" / "own", tiny.CONFIG)
-    said = []
-    assert pretrained.find_or_unpack(None, said.append).path == own.path.resolve()
-    assert said == []
+    assert pretrained.find_or_unpack().path == own.path.resolve()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_new_weights_in_the_repository_replace_the_copy_and_nothing_is_lost(
+    bare, small, capsys, monkeypatch
+):
+    copy = pretrained.find_or_unpack()
+    old = copy.weights()
+    (copy.path / "notes.txt").write_text("mine")
+    (copy.path / "evaluation.json").write_text("mine, too")
+    _publish_others(small, bare / "new", monkeypatch)
+    capsys.readouterr()
+    for path in (None, RUNS / "pretrained"):
+        found = pretrained.find_or_unpack(path)
+        assert found.path == RUNS / "pretrained"
+        for name, array in found.weights().items():
+            np.testing.assert_array_equal(array, 2 * old[name])
+    err = capsys.readouterr().err
+    assert err.count("new weights") == 1 and "runs/pretrained-before-1" in err
+    kept = RUNS / "pretrained-before-1"
+    assert (kept / "notes.txt").read_text() == "mine"
+    assert (kept / "evaluation.json").read_text() == "mine, too"
+    np.testing.assert_equal(Run(kept).weights(), old)
+
+
+def test_a_run_of_ones_own_with_its_name_is_left_alone(bare, small, monkeypatch):
+    own = Run.create(RUNS / "pretrained", tiny.CONFIG)
+    own.events_dir.mkdir()
+    assert pretrained.find_or_unpack().path.resolve() == own.path.resolve()
+    assert own.path.exists() and not own.has_checkpoint()
+
+
+def _publish_others(small, path, monkeypatch):
+    """Put the weights of `small`, doubled, where the repository has its own."""
+    shutil.copytree(str(small.path), str(path))
+    arrays, state = small.load_checkpoint()
+    doubled = {name: 2 * array for name, array in arrays.items()}
+    Run(path).save_checkpoint(Checkpoint(doubled, state), keep=1)
+    monkeypatch.setattr(pretrained, "HERE", path)
 
 
 def test_a_run_that_is_named_and_not_there_is_one_line(bare):
@@ -117,7 +155,7 @@ def test_a_run_that_is_named_and_not_there_is_one_line(bare):
 
 
 def test_to_train_on_with_it_is_one_line_that_says_what_to_do(bare, dataset):
-    run = pretrained.find_or_unpack(None, lambda text: None)
+    run = pretrained.find_or_unpack()
     before = sorted((bare / "runs" / "pretrained").rglob("*"))
     with pytest.raises(CvaeError, match="train a run of your own") as error:
         loop.train(run, dataset)
@@ -130,9 +168,9 @@ def test_a_resumed_training_is_never_the_pretrained_one(bare):
         find()
 
 
-def test_a_run_without_an_evaluation_is_not_exported(trained, dataset, tmp_path):
+def test_a_run_without_an_evaluation_is_not_exported(trained, tmp_path):
     run = Run.create(tmp_path / "runs" / "new", tiny.CONFIG)
-    loop.train(run, dataset)
+    run.save_checkpoint(trained.load_checkpoint())
     with pytest.raises(CvaeError, match="not evaluated yet"):
         pretrained.export(run, tmp_path / "pretrained")
     assert not (tmp_path / "pretrained").exists()

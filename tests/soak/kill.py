@@ -1,4 +1,4 @@
-"""Kill a short training run again and again, and compare what becomes of it.
+"""Kill a short training run again and again, and compare its end with a whole one's.
 
 python tests/soak/kill.py --kills 300            # what `make soak-kill` runs
 python tests/soak/kill.py --kills 5              # what a test runs
@@ -84,20 +84,16 @@ class Soak:
         self._whole = None
 
     def run(self, kills):
-        seeds = {"whole": 0, "again": 0, "other": 1}
-        lives = {self._folder / n: start(self._folder / n, s) for n, s in seeds.items()}
-        for path, life in lives.items():
-            self._finish(path, life)
         is_few = kills < len(DEATHS)
+        self._whole = self._folder / "whole"
+        self._finish(self._whole, start(self._whole))
+        if not is_few:
+            self._compare_seeds()
         deaths = FEW + [self._chance.choice(BEFORE)] if is_few else DEATHS
         self._deaths = endless(deaths, self._chance)
         self._others_every = 1 if is_few else OTHERS_EVERY
         self._missing = {"killed " + when for _, when in FEW}
         self._missing |= {"latest checkpoint", "disk full", "stopped by"}
-        self._whole, again, other = lives
-        compare(self._whole, again)
-        if not different(self._whole, other):
-            raise Difference("another seed ends as the same bits")
         more = RUNS_MORE
         while kills > 0 or (self._missing and more):
             more -= kills <= 0
@@ -108,7 +104,15 @@ class Soak:
             print(f"run {self._runs}: {kills} kills to go", flush=True)
             shutil.rmtree(str(path))
         if self._missing:
-            raise Difference("never came: {}".format(", ".join(sorted(self._missing))))
+            raise Difference(f"never came: {', '.join(sorted(self._missing))}")
+
+    def _compare_seeds(self):
+        again, other = self._folder / "again", self._folder / "other"
+        for path, seed in (again, 0), (other, 1):
+            self._finish(path, start(path, seed))
+        compare(self._whole, again)
+        if not different(self._whole, other):
+            raise Difference("another seed ends as the same bits")
 
     def tell(self, seconds):
         for name, count in sorted(self._tally.items()):
@@ -116,9 +120,8 @@ class Soak:
         killed = sum(n for name, n in self._tally.items() if name.startswith("killed"))
         print(
             f"survived {killed} kills and {sum(self._tally.values()) - killed} other "
-            f"mishaps in {self._runs} runs, {seconds:.0f} s: weights, "
-            "optimizer, metrics and samples are those of the undisturbed run, bit "
-            "for bit"
+            f"mishaps in {self._runs} runs, {seconds:.0f} s: weights, optimizer, "
+            "metrics and samples equal those of the undisturbed run, bit for bit"
         )
 
     def _finish(self, path, life):
@@ -190,7 +193,7 @@ class Soak:
         if how == "removed":
             damaged.unlink()
         life = resume(path, prepare=lambda: traps.set_trap("an fsync", 2, traps.die))
-        expect(life, -signal.SIGKILL, f"{damaged}", "passing it over")
+        expect(life, -signal.SIGKILL, f"{damaged}", "skipping it")
         self._count(f"latest checkpoint {how}")
         return True
 
@@ -286,7 +289,7 @@ def expect(life, status, *words):
     if "Traceback" in said or "Exception ignored" in said:
         faults.append("a traceback")
     if faults:
-        raise Difference("a life ended with {}:\n{}".format(", ".join(faults), said))
+        raise Difference(f"a life ended with {', '.join(faults)}:\n{said}")
 
 
 def read_index(path):
@@ -304,7 +307,7 @@ def compare(one, other):
     """Raise `Difference` unless two runs ended as the same bits, but for timing."""
     names = different(one, other)
     if names:
-        raise Difference("{} are not those of {}".format(", ".join(names), one))
+        raise Difference(f"{', '.join(names)} are not those of {one}")
 
 
 def different(one, other):
@@ -319,7 +322,7 @@ def ending(path):
     run = Run(path)
     checkpoint = run.load_checkpoint()
     parts = {"array " + n: a.tobytes() for n, a in checkpoint.arrays.items()}
-    state = dict(checkpoint.state, seconds=None)
+    state = checkpoint.state._replace(seconds=None)
     rows = [{k: v for k, v in r.items() if k not in TIMING} for r in run.metrics()]
     with np.load(str(run.samples_path), allow_pickle=False) as archive:
         parts.update(("samples " + n, archive[n].tobytes()) for n in archive.files)

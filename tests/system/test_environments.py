@@ -1,20 +1,31 @@
-"""What an environment lacks, or does, that a training must not depend on."""
+"""What an environment lacks, or does, and what must not depend on it.
+
+`make soak-environments` runs all scripts in all pairs of such environments.
+"""
 
 import dataclasses
 import errno
 import fcntl
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 
+import environments
 import numpy as np
 import pytest
 import tiny
+from environments import refuse
+from paths import ROOT
+from worlds import Stage
 
-from cvae.cli import STOP_SIGNALS, options
+from cvae.cli import STOP_SIGNALS, options, parser
 from cvae.errors import CvaeError
 from cvae.evaluation.partial import Partial
 from cvae.runs import run
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run
 from cvae.storage import files
 from cvae.training import loop
@@ -32,52 +43,30 @@ def runs(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def refuse(number):
-    def call(*args, **kwargs):
-        raise OSError(number, os.strerror(number))
-
-    return call
-
-
 # Time ---------------------------------------------------------------------------------
 
 
 def test_a_wall_clock_that_jumps_changes_nothing(mnist, runs, monkeypatch):
     """Back by an hour at its second reading, as after a sleep or by NTP."""
-    real, readings = time.time, []
-
-    def jumping():
-        readings.append(1)
-        return real() - 3600.0 * (len(readings) > 1)
-
-    monkeypatch.setattr(time, "time", jumping)
+    monkeypatch.setattr(time, "time", environments.jumping_clock(-3600.0))
+    began = time.monotonic()
     last = loop.train(Run.create(runs / "a", tiny.CONFIG), tiny.dataset(mnist))
+    elapsed = time.monotonic() - began
     rows = Run(runs / "a").metrics()
-    assert 0.0 <= rows[0]["seconds"] <= rows[-1]["seconds"] < 60.0
+    assert 0.0 <= rows[0]["seconds"] <= rows[-1]["seconds"] < elapsed + 0.001
     assert last["epoch"] == tiny.CONFIG.epochs and Run(runs / "a").has_checkpoint()
-
-
-def test_a_clock_too_coarse_for_a_block_of_steps_keeps_the_plan(
-    mnist, runs, monkeypatch
-):
-    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
-    budget = dataclasses.replace(tiny.CONFIG, minutes=1.0)
-    last = loop.train(Run.create(runs / "a", budget), tiny.dataset(mnist))
-    assert last["epoch"] == budget.epochs
 
 
 # File systems -------------------------------------------------------------------------
 
 
-def test_without_locks_a_run_is_trained_with_one_warning(
-    mnist, runs, monkeypatch, capsys
-):
+def test_without_locks_a_run_is_trained_with_one_warning(runs, monkeypatch, capsys):
+    """The campaign's cases train; here is the warning."""
     monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK))
     made = Run.create(runs / "a", tiny.CONFIG)
-    loop.train(made, tiny.dataset(mnist))
-    said = capsys.readouterr().err
+    with made.lock():
+        said = capsys.readouterr().err
     assert said.count("warning: ") == 1 and "cannot be locked" in said
-    assert made.has_checkpoint()
 
 
 def test_a_lock_that_another_holds_is_still_respected(runs):
@@ -99,19 +88,10 @@ def test_without_symbolic_links_the_newest_run_is_found_by_its_age(runs, monkeyp
 def test_without_syncs_of_directories_files_are_written_with_one_warning(
     runs, monkeypatch, capsys
 ):
-    sync, directories = os.fsync, []
-
-    def only_files(handle):
-        if os.path.isdir(f"/proc/self/fd/{handle}"):
-            directories.append(handle)
-            refuse(errno.EINVAL)()
-        sync(handle)
-
-    monkeypatch.setattr(os, "fsync", only_files)
+    monkeypatch.setattr(os, "fsync", environments.fsync_without_directories())
     made = Run.create(runs / "a", tiny.CONFIG)
     files.write_bytes(made.path / "one", b"1")
     files.write_bytes(made.path / "two", b"2")
-    assert len(directories) >= 3
     said = capsys.readouterr().err
     assert said.count("warning: ") == 1 and "cannot be synchronized" in said
 
@@ -136,7 +116,7 @@ def test_the_newest_run_deleted_leaves_the_one_before_and_a_line(runs, capsys):
     assert old.path.name in capsys.readouterr().err
 
 
-def test_a_file_of_ones_own_among_the_checkpoints_is_left_alone(mnist, runs):
+def test_a_file_of_ones_own_among_the_checkpoints_is_left_alone(runs):
     made = Run.create(runs / "a", tiny.CONFIG)
     folder = made.path / "checkpoints"
     folder.mkdir()
@@ -144,12 +124,136 @@ def test_a_file_of_ones_own_among_the_checkpoints_is_left_alone(mnist, runs):
     left_by_a_kill = {".index.json.x7.json", ".step-000000001.npz.x7.npz"}
     for name in own | left_by_a_kill:
         (folder / name).write_text("mine")
-    loop.train(made, tiny.dataset(mnist))
+    made.save_checkpoint(run.Checkpoint({}, {"step": 2}))
     found = {path.name for path in folder.iterdir()}
     assert own < found and not found & left_by_a_kill
 
 
 # Processes ----------------------------------------------------------------------------
+
+SHADOWS = ("calendar", "data", "model", "queue", "random", "report", "tests", "types")
+
+
+@pytest.fixture(scope="module")
+def checkout(mnist_dir, tmp_path_factory):
+    """A checkout with a run in runs/, and with files of a person's own."""
+    root = tmp_path_factory.mktemp("checkout")
+    for name in ("cvae", "scripts"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(str(ROOT / name), str(root / name), ignore=ignored)
+    (root / "setup.py").write_text("")
+    made = Run.create(root / "runs" / "mine", tiny.CONFIG)
+    weights = tiny.random_weights(tiny.shapes(tiny.CONFIG))
+    arrays = {name + AVERAGE: array for name, array in weights.items()}
+    made.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1], ["1"], ["1"])))
+    for folder in (root, root / "scripts"):
+        for name in SHADOWS:
+            (folder / f"{name}.py").write_text("raise SystemExit('a stranger')")
+    return root
+
+
+def shell(command, cwd, **env):
+    """(status, stdout, stderr) of a command with $python, as a user types it."""
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=str(cwd),
+        env=dict(os.environ, python=sys.executable, **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_in_the_folder_of_scripts_the_checkouts_runs_are_used_and_no_file_shadows(
+    checkout,
+):
+    command = '"$python" sample.py --per-class 1'
+    status, out, err = shell(command, checkout / "scripts")
+    assert (status, err) == (0, "")
+    written = [checkout / "runs" / "mine" / name for name in out.split()]
+    assert [path.name for path in written] == ["samples.png", "samples.npz"]
+    assert all(path.exists() for path in written)
+    assert not (checkout / "scripts" / "runs").exists()
+
+
+def test_without_streams_and_home_from_another_directory_the_files_are_written(
+    checkout, tmp_path
+):
+    command = f'unset HOME; "$python" {checkout}/scripts/sample.py >&- 2>&- <&-'
+    before = set(tmp_path.iterdir())
+    assert shell(command, tmp_path)[0] == 0
+    with np.load(str(checkout / "runs" / "mine" / "samples.npz")) as archive:
+        assert archive["x"].shape == (10, 10, 784)
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "command, status, words",
+    [
+        ("--help | true", 0, ""),
+        ("--help >/dev/full", 2, "cannot write the output: No space left"),
+        ("--no-such >&-", 2, "there is no '--no-such'"),
+        ("--no-such 2>&-", 2, ""),
+    ],
+)
+def test_help_and_refusals_reach_whoever_is_left_to_read_them(
+    tmp_path, command, status, words
+):
+    what, _, rest = command.partition(" ")
+    script = f'("$python" {ROOT}/scripts/sample.py {what}; echo $? >status) {rest}'
+    if ">" in rest:
+        script = f'"$python" {ROOT}/scripts/sample.py {command}; echo $? >status'
+    _, _, err = shell(script, tmp_path)
+    assert int((tmp_path / "status").read_text()) == status
+    assert words in err and err.count("\n") == (words != "")
+
+
+def test_python_without_docstrings_is_one_line(tmp_path):
+    command = f'"$python" {ROOT}/scripts/sample.py'
+    status, _, err = shell(command, tmp_path, PYTHONOPTIMIZE="2")
+    assert status == 2 and err.count("\n") == 1 and "-OO" in err
+
+
+def test_nohup_keeps_its_signal_ignored(tmp_path):
+    code = "from cvae.cli import STOP_SIGNALS; print(1 in STOP_SIGNALS)"
+    command = f"trap '' HUP; \"$python\" -c '{code}'"
+    assert shell(command, tmp_path, PYTHONPATH=str(ROOT))[1] == "False\n"
+
+
+def test_a_second_signal_of_another_kind_raises_nothing():
+    """It would be raised where nothing catches it."""
+    before = [signal.getsignal(number) for number in STOP_SIGNALS]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parser._interrupt(signal.SIGTERM, None)
+        handlers = {signal.getsignal(number) for number in STOP_SIGNALS}
+        assert handlers == {signal.SIG_DFL}
+    finally:
+        for number, handler in zip(STOP_SIGNALS, before):
+            signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def stage(mnist_dir, tmp_path_factory):
+    return Stage(tmp_path_factory.mktemp("stage"), mnist_dir, ("train", "sample"))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "train, no locks, coarse clocks, no reader",
+        "train, no syncs of directories, SIGHUP before the 2. a block of steps",
+        "sample, no streams, closed home, no working directory",
+        "sample, output to a full disk, odd terminal",
+        "sample, no home, ASCII",
+        "sample, no permission",
+        "sample, full disk",
+    ],
+)
+def test_an_odd_environment_changes_nothing_or_ends_a_script_in_one_line(stage, case):
+    end, fault = stage.play(case.split(", "))
+    assert not fault, f"{end}: {fault}"
 
 
 def test_runs_made_in_one_second_have_names_of_their_own(runs, monkeypatch):
@@ -172,7 +276,7 @@ def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch):
     with pytest.raises(loop.Interrupted) as stop:
         loop.train(made, tiny.dataset(mnist))
     assert stop.value.status == 130
-    assert made.load_checkpoint().state["step"] == last
+    assert made.load_checkpoint().state.step == last
 
 
 def test_a_closed_terminal_stops_a_training_as_sigterm_does(mnist, runs, monkeypatch):

@@ -18,13 +18,13 @@ SLACK = 32  # comes and goes; the weights with Adam's state are 42
 pytestmark = [
     pytest.mark.measures,
     pytest.mark.skipif(
-        not Path("/proc/self/clear_refs").exists(), reason="only Linux tells peaks"
+        not Path("/proc/self/clear_refs").exists(), reason="only Linux reports peaks"
     ),
 ]
 
 
 def peaks(*args):
-    """What `footprint.py` prints: megabytes after the imports, and at each peak."""
+    """Return what `footprint.py` prints: megabytes after the imports, at each peak."""
     done = subprocess.run(
         [sys.executable, str(HELPERS / "footprint.py"), *map(str, args)],
         stdout=subprocess.PIPE,
@@ -48,7 +48,7 @@ def test_a_default_training_on_the_whole_mnist_takes_at_most_700_mb(trained):
 
 
 def test_a_training_takes_no_more_from_epoch_to_epoch(trained):
-    _, (_, second, *later) = trained  # the first makes what stays
+    _, (_, second, *later) = trained  # the first allocates what stays
     assert max(later) <= second + SLACK
 
 

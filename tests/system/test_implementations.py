@@ -15,7 +15,8 @@ import tiny
 from paths import HELPERS, ROOT
 
 from cvae import zs
-from cvae.runs.run import Run, averages
+from cvae.runs.checkpoints import averages
+from cvae.runs.run import Run
 from cvae.storage.npz import read_arrays
 from cvae.training import loop
 
@@ -84,7 +85,7 @@ def test_what_one_trained_halfway_the_other_trains_on_and_evaluates(
     assert "warning" not in said[0] and said[1].count("warning") == 1
     assert f"with {before} and continues" in said[1]
     state = Run(run).load_checkpoint().state
-    assert state["zhusuan"] == [before, after]
+    assert state.zhusuan == [before, after]
     evaluation = Run(run).evaluation()
     assert evaluation["zhusuan"] == {"trained": [before, after], "evaluated": [after]}
 

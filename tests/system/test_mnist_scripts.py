@@ -9,8 +9,8 @@ import sys
 import hostile_server
 import numpy as np
 import pytest
-from conftest import ROOT
 from idx_files import TEST_BITS_SHA256
+from paths import ROOT
 
 SCRIPTS = ["download_mnist.py", "binarize_mnist.py"]
 

@@ -8,7 +8,6 @@ import sys
 import _find_python
 import _zhusuan
 import pytest
-import setup_env
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from paths import ROOT
@@ -114,13 +113,12 @@ def test_a_python_of_neither_stack_is_refused(metadata, version):
     assert all(fits(version) for _, version in PYTHONS)
 
 
-def test_the_set_up_knows_the_stacks_by_the_locks_versions():
-    assert [stack.name for stack in _find_python.STACKS] == list(setup_env.LOCKS)
+def test_the_set_up_has_the_stacks_of_the_locks_versions():
+    assert [stack.lock for stack in _find_python.STACKS] == list(STACKS)
     for stack in _find_python.STACKS:
-        lock = setup_env.LOCKS[stack.name]
-        pins = {r.name: str(r.specifier)[2:] for r, _ in entries(lock)}
+        pins = {r.name: str(r.specifier)[2:] for r, _ in entries(stack.lock)}
         assert pins["tensorflow"].startswith(stack.title.split()[1])
-        locked_for = [version.rpartition(".")[0] for version in STACKS[lock]]
+        locked_for = [version.rpartition(".")[0] for version in STACKS[stack.lock]]
         assert sorted(stack.versions) == sorted(locked_for)
 
 

@@ -6,29 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from machine import GIT, URL, git, repository, write_program
-
-pytestmark = pytest.mark.skipif(not GIT, reason="there is no git on PATH")
-
-
-@pytest.fixture
-def machine(machine):
-    with machine.with_git():
-        yield machine
-
-
-@pytest.fixture
-def ready(machine):
-    """The machine with a finished environment, which fell back on cvae.zs."""
-    assert machine.set_up()[0] == 0
-    machine.log()
-    return machine
-
-
-@pytest.fixture
-def upstream(machine, tmp_path):
-    """A repository with the pinned commit, which is not its newest."""
-    return machine.pin_new_repository(tmp_path / "up stream")
+from machine import URL, git, repository, write_program
 
 
 def is_installed_from(machine, upstream):
@@ -86,11 +64,11 @@ def test_a_git_that_hangs_is_killed_with_its_children(ready):
     assert ready.files() == before
 
 
-def test_a_git_that_hangs_holds_a_new_environment_up_for_that_time_only(machine):
-    hang(machine, 0.5)
-    status, _, err = machine.set_up()
+def test_a_git_that_hangs_holds_a_new_environment_up_for_that_time_only(git_machine):
+    hang(git_machine, 0.5)
+    status, _, err = git_machine.set_up()
     assert status == 0 and "no answer within 0.5 seconds" in err
-    assert_gone(machine)
+    assert_gone(git_machine)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,9 +111,9 @@ def test_a_server_that_gives_no_commit_by_its_name_is_asked_for_its_branches(
     assert sum(" fetch " in line for line in ready.log()) == 2
 
 
-def test_a_password_in_a_url_is_not_printed(machine):
+def test_a_password_in_a_url_is_not_printed(git_machine):
     url = URL.replace("//", "//me:secret@")
-    status, out, err = machine.set_up(ZHUSUAN=url)
+    status, out, err = git_machine.set_up(ZHUSUAN=url)
     assert status == 2 and URL in out and URL in err
     assert "secret" not in out + err
 
@@ -184,7 +162,7 @@ def test_what_git_tells_a_hook_does_not_lead_astray(ready, upstream, tmp_path):
 def test_no_hook_of_the_users_runs(ready, upstream):
     hook = ready.home / "template" / "hooks" / "post-checkout"
     write_program(hook, '#!/bin/sh\n: > "$HOME/hooked"\n')
-    config = "[init]\n  templateDir = {}\n".format(ready.home / "template")
+    config = f"[init]\n  templateDir = {ready.home / 'template'}\n"
     (ready.home / ".gitconfig").write_text(config)
     assert ready.set_up(ZHUSUAN=str(upstream))[0] == 0
     assert not (ready.home / "hooked").exists()

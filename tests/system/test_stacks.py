@@ -1,4 +1,4 @@
-"""What one stack made, the other goes on with; with the same weights both say the same.
+"""One stack continues a run of the other; the same weights give the same bounds.
 
 Whichever stack runs the tests, the other must be installed beside it:
 
@@ -65,9 +65,8 @@ def test_the_same_weights_give_the_same_bound_to_a_thousandth_of_a_nat(
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", list(CONFIGS))
-def test_a_run_of_the_other_stack_is_sampled_and_evaluated(made, dataset, name):
-    run = Run(made / name)
+def test_a_run_of_the_other_stack_is_sampled_and_evaluated(made, dataset):
+    run = Run(made / "dense")
     grid, arrays = samples.write_samples(run, None, [3, 7], 2, samples.SampleOptions())
     assert grid.exists() and arrays.exists()
     evaluate.evaluate_run(run, dataset, particles=10, ais=0)
@@ -80,17 +79,17 @@ def test_a_stopped_run_of_the_other_stack_goes_on_with_a_warning_to_much_the_sam
 ):
     run = Run(made / "stopped")
     before = run.load_checkpoint().state
-    (theirs,), (library,) = before["tensorflow"], before["zhusuan"]
+    (theirs,), (library,) = before.tensorflow, before.zhusuan
     assert theirs != compat.VERSION
     last = loop.train(run, dataset)
-    said = capsys.readouterr().out
-    assert said.count("warning") == 1
+    said = capsys.readouterr().err
+    assert said.count("warning: ") == 1
     on = "TensorFlow {} with {}"
     here = on.format(compat.VERSION, zs.IMPLEMENTATION)
     assert on.format(theirs, library) + " and continues on " + here in said
     state = run.load_checkpoint().state
-    assert state["tensorflow"] == [theirs, compat.VERSION]
-    assert state["zhusuan"] == [library, zs.IMPLEMENTATION]
+    assert state.tensorflow == [theirs, compat.VERSION]
+    assert state.zhusuan == [library, zs.IMPLEMENTATION]
     whole = Run(made / "dense").metrics()[-1]
     assert last["step"] == whole["step"]
     assert last["test_bound"] == pytest.approx(whole["test_bound"], abs=0.5)
@@ -102,5 +101,5 @@ def test_a_finished_run_of_the_other_stack_is_left_as_it_is_without_a_warning(
     run = Run(made / "dense")
     before = (run.path / "checkpoints" / "index.json").read_bytes()
     loop.train(run, dataset)
-    assert "warning" not in capsys.readouterr().out
+    assert capsys.readouterr() == ("", "")
     assert (run.path / "checkpoints" / "index.json").read_bytes() == before

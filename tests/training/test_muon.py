@@ -83,18 +83,30 @@ def test_two_steps_are_those_of_numpy_with_nesterovs_momentum():
     np.testing.assert_allclose(found.reshape(36, 20), expected, atol=1e-4)
 
 
-def test_kernels_whose_shorter_side_is_in_its_range_are_its_own_and_no_others(mnist):
+@pytest.fixture(scope="module")
+def train(mnist):
+    return tiny.dataset(mnist).train
+
+
+@pytest.fixture(scope="module")
+def trainer(train):
+    with Trainer(CONFIG, train) as trainer:
+        yield trainer
+
+
+def test_kernels_whose_shorter_side_is_in_its_range_are_its_own_and_no_others(
+    train, trainer
+):
     """The first step moves those by a known mean square, the rest as Adam does."""
-    train = tiny.dataset(mnist).train
-    adam = dataclasses.replace(CONFIG, optimizer="adam")
     rate, moves = 1e-3, []
-    for config in CONFIG, adam:
-        with Trainer(config, train) as trainer:
-            before = trainer.state()
-            order = schedule.order(0, 1, 600, config)
-            trainer.steps(0, order, np.full(1, rate, np.float32))
-            after = trainer.state()
-        moves.append({name: after[name] - before[name] for name in before})
+    with Trainer(dataclasses.replace(CONFIG, optimizer="adam"), train) as adam:
+        for each in trainer, adam:
+            before = each.state()
+            order = schedule.order(0, 1, 600, CONFIG)
+            each.steps(0, order, np.full(1, rate, np.float32))
+            after = each.state()
+            moves.append({name: after[name] - before[name] for name in before})
+            each.restore(before)
     with tf.Graph().as_default():
         names = {variable.op.name for variable in build(CONFIG)}
     assert SUITED.keys() < names
@@ -117,18 +129,16 @@ def build(config):
     return tf.trainable_variables()
 
 
-def test_a_resumed_state_goes_on_bit_for_bit(mnist):
-    train = tiny.dataset(mnist).train
-    rates = np.full(4, 1e-3, np.float32)
-    with Trainer(CONFIG, train) as one, Trainer(CONFIG, train) as other:
-        one.steps(0, schedule.order(0, 4, 600, CONFIG), rates)
-        other.restore(one.state())
-        order = schedule.order(4, 4, 600, CONFIG)
-        np.testing.assert_array_equal(
-            one.steps(4, order, rates), other.steps(4, order, rates)
-        )
-        for name, array in one.state().items():
-            np.testing.assert_array_equal(array, other.state()[name])
+def test_a_restored_state_continues_bit_for_bit(trainer):
+    rates, ends = np.full(4, 1e-3, np.float32), []
+    trainer.steps(0, schedule.order(0, 4, 600, CONFIG), rates)
+    state = trainer.state()
+    for _ in range(2):
+        trainer.restore(state)
+        trainer.steps(4, schedule.order(4, 4, 600, CONFIG), rates)
+        ends.append(trainer.state())
+    for name, array in ends[0].items():
+        np.testing.assert_array_equal(array, ends[1][name], err_msg=name)
 
 
 def test_the_preset_best_takes_it_for_its_convolutions():

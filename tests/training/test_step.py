@@ -19,6 +19,18 @@ from cvae.training.step import Trainer
 PLAN = schedule.Plan(0, 0.0, 40)
 
 
+class _AtStart:
+    """A trainer that tests share, set back to its start by each."""
+
+    def __init__(self, config, train, weighted=False):
+        self._trainer = Trainer(config, train, weighted)
+        self._start = self._trainer.state()
+
+    def again(self):
+        self._trainer.restore(self._start)
+        return self._trainer
+
+
 def _take(trainer, first, n_steps, config=tiny.CONFIG):
     return trainer.steps(
         first,
@@ -32,36 +44,77 @@ def train(mnist):
     return tiny.dataset(mnist).train
 
 
+@pytest.fixture(scope="module")
+def dense(train):
+    """The trainer of `tiny.CONFIG`."""
+    shared = _AtStart(tiny.CONFIG, train)
+    yield shared
+    shared.again().__exit__()
+
+
+@pytest.fixture
+def trainer(dense):
+    """The same at its start."""
+    return dense.again()
+
+
+@pytest.fixture(scope="module")
+def twin(train):
+    with Trainer(tiny.CONFIG, train) as trainer:
+        yield trainer
+
+
+@pytest.fixture
+def other(twin, trainer):
+    """Another trainer of the same settings, at its start."""
+    twin.restore(trainer.state())
+    return twin
+
+
+@pytest.fixture(scope="module")
+def conv(train):
+    """The trainer of `tiny.CONV`."""
+    shared = _AtStart(tiny.CONV, train)
+    yield shared
+    shared.again().__exit__()
+
+
 def _assert_same(first, second):
     assert sorted(first) == sorted(second)
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
-@pytest.mark.parametrize("config", [tiny.CONFIG, tiny.CONV], ids=["mlp", "conv"])
-def test_steps_are_the_same_bits_however_they_are_grouped(train, config):
-    with Trainer(config, train) as one, Trainer(config, train) as other:
-        together = _take(one, 0, 10)
-        apart = np.concatenate([_take(other, 0, 3), _take(other, 3, 7)])
-        np.testing.assert_array_equal(together, apart)
-        _assert_same(one.state(), other.state())
+def test_two_trainers_take_the_same_steps_however_they_are_grouped(trainer, other):
+    together = _take(other, 0, 10)
+    apart = np.concatenate([_take(trainer, 0, 3), _take(trainer, 3, 7)])
+    np.testing.assert_array_equal(together, apart)
+    _assert_same(other.state(), trainer.state())
 
 
-@pytest.mark.parametrize("first", [7, 1023, 20007])
+def test_convolutions_take_the_same_steps_however_they_are_grouped(conv):
+    trainer = conv.again()
+    together, end = _take(trainer, 0, 10), trainer.state()
+    conv.again()
+    apart = np.concatenate([_take(trainer, 0, 3), _take(trainer, 3, 7)])
+    np.testing.assert_array_equal(together, apart)
+    _assert_same(end, trainer.state())
+
+
+@pytest.mark.parametrize("first", [0, 1015, 20007])
 def test_the_average_moves_by_its_decay_at_every_step_and_later_every_16th(
-    train, first
+    trainer, first
 ):
-    with Trainer(tiny.CONFIG, train) as trainer:
-        for step in range(first, first + 20):
-            average = trainer.averages()
-            _take(trainer, step, 1)
-            weights, moved = trainer.state(), trainer.averages()
-            decay = min(tiny.CONFIG.average, (1 + step) / (10 + step))
-            if step >= 1024:
-                decay = decay**16 if step % 16 == 15 else 1.0
-            for name in moved:
-                expected = decay * average[name] + (1 - decay) * weights[name]
-                np.testing.assert_allclose(moved[name], expected, atol=1e-6)
+    for step in range(first, first + 20):
+        average = trainer.averages()
+        _take(trainer, step, 1)
+        weights, moved = trainer.state(), trainer.averages()
+        decay = min(tiny.CONFIG.average, (1 + step) / (10 + step))
+        if step >= 1024:
+            decay = decay**16 if step % 16 == 15 else 1.0
+        for name in moved:
+            expected = decay * average[name] + (1 - decay) * weights[name]
+            np.testing.assert_allclose(moved[name], expected, atol=1e-6)
 
 
 def test_each_half_of_a_batch_has_draws_of_its_own(train):
@@ -75,17 +128,18 @@ def test_each_half_of_a_batch_has_draws_of_its_own(train):
     assert variances[1] == pytest.approx(variances[0] / 2, rel=0.25)
 
 
-@pytest.mark.parametrize("config", [tiny.CONFIG, tiny.CONV], ids=["mlp", "conv"])
-@pytest.mark.parametrize("weighted", [False, True], ids=["elbo", "iwae"])
+@pytest.mark.parametrize("network", ["dense", "conv"])
 def test_all_parts_of_a_batch_train_the_variables_that_the_model_has(
-    train, config, weighted
+    train, network, request
 ):
-    with Trainer(config, train, weighted) as trainer:
-        trained = {name: a.shape for name, a in trainer.averages().items()}
-        state = trainer.averages()
-    with Model(config, state) as whole:
+    config = tiny.CONV if network == "conv" else tiny.CONFIG
+    weights = request.getfixturevalue(network).again().averages()
+    with Trainer(config, train, weighted=True) as trainer:
+        weighted = trainer.averages()
+    trained = [{n: a.shape for n, a in one.items()} for one in (weights, weighted)]
+    with Model(config, weights) as whole:
         own = {n: tuple(v.shape.as_list()) for n, v in whole._variables.items()}
-    assert trained == own
+    assert trained == [own, own]
 
 
 @pytest.mark.parametrize("asked", [(0, 1), (1, 0)])
@@ -140,26 +194,24 @@ def _count_products(trainer):
     return sum(operation.type == "MatMul" for operation in operations)
 
 
-def test_a_restored_state_goes_on_bit_for_bit(train):
-    with Trainer(tiny.CONFIG, train) as one, Trainer(tiny.CONFIG, train) as other:
-        _take(one, 0, 5)
-        other.restore(one.state())
-        np.testing.assert_array_equal(_take(one, 5, 5), _take(other, 5, 5))
-        _assert_same(one.state(), other.state())
+def test_a_restored_state_continues_bit_for_bit(trainer, other):
+    _take(trainer, 0, 5)
+    other.restore(trainer.state())
+    np.testing.assert_array_equal(_take(trainer, 5, 5), _take(other, 5, 5))
+    _assert_same(trainer.state(), other.state())
 
 
-def test_another_seed_gives_other_weights(train):
+def test_another_seed_gives_other_weights(train, trainer):
     other_seed = dataclasses.replace(tiny.CONFIG, seed=1)
-    with Trainer(tiny.CONFIG, train) as one, Trainer(other_seed, train) as other:
+    with Trainer(other_seed, train) as other:
         kernel = "gen/hidden_1/kernel"
-        assert not np.array_equal(one.state()[kernel], other.state()[kernel])
+        assert not np.array_equal(trainer.state()[kernel], other.state()[kernel])
 
 
-def test_weights_start_as_glorot_uniform_and_biases_at_zero_or_log_odds(train):
+def test_weights_start_as_glorot_uniform_and_biases_at_zero_or_log_odds(train, trainer):
     ones = train.images.astype(np.float64).sum(0) / 255 + 0.5
     log_odds = np.log(ones) - np.log(len(train.images) + 1 - ones)
-    with Trainer(tiny.CONFIG, train) as trainer:
-        weights = trainer.averages()
+    weights = trainer.averages()
     assert {n: w.shape for n, w in weights.items()} == tiny.shapes(tiny.CONFIG)
     for name, weight in weights.items():
         if name == "gen/x_logits/bias":
@@ -172,13 +224,12 @@ def test_weights_start_as_glorot_uniform_and_biases_at_zero_or_log_odds(train):
             assert weight.std() == pytest.approx(limit / np.sqrt(3), rel=0.1)
 
 
-def test_the_first_bound_is_that_of_the_reference_in_expectation(train):
+def test_the_first_bound_is_that_of_the_reference_in_expectation(train, trainer):
     """Before any step the bound is known from NumPy up to the draws' noise."""
-    with Trainer(tiny.CONFIG, train) as trainer:
-        weights = {n: w.astype(np.float64) for n, w in trainer.averages().items()}
-        zero_rates = np.zeros(40, np.float32)
-        order = schedule.order(0, 40, 600, tiny.CONFIG)
-        bounds = trainer.steps(0, order, zero_rates)
+    weights = {n: w.astype(np.float64) for n, w in trainer.averages().items()}
+    zero_rates = np.zeros(40, np.float32)
+    order = schedule.order(0, 40, 600, tiny.CONFIG)
+    bounds = trainer.steps(0, order, zero_rates)
     random = np.random.RandomState(0)
     bits = random.random_sample(train.images.shape) * 255 < train.images
     y = reference.one_hot(train.labels, 10)
@@ -190,12 +241,12 @@ def test_the_first_bound_is_that_of_the_reference_in_expectation(train):
     assert abs(bounds.mean() - expected.mean()) < 4 * error
 
 
-def test_weight_decay_takes_its_share_of_kernels_and_none_of_biases(train):
+def test_weight_decay_takes_its_share_of_kernels_and_none_of_biases(train, trainer):
     decayed = dataclasses.replace(tiny.CONFIG, weight_decay=20.0)
-    with Trainer(tiny.CONFIG, train) as one, Trainer(decayed, train) as other:
-        for trainer in one, other:
-            trainer.steps(0, schedule.order(0, 1, 600, decayed), np.float32([1e-3]))
-        plain, shrunk = one.state(), other.state()
+    with Trainer(decayed, train) as other:
+        for each in trainer, other:
+            each.steps(0, schedule.order(0, 1, 600, decayed), np.float32([1e-3]))
+        plain, shrunk = trainer.state(), other.state()
     for name in tiny.shapes(tiny.CONFIG):
         kept = 1.0 - 1e-3 * 20.0 if name.endswith("kernel") else 1.0
         np.testing.assert_allclose(shrunk[name], kept * plain[name], rtol=1e-5)
@@ -246,11 +297,10 @@ def _weighted_by_hand(config, weights, train, number):
         return session.run([log_weights, dict(zip(variables, gradients))])
 
 
-def test_adams_first_step_moves_every_touched_weight_by_the_rate(train):
-    with Trainer(tiny.CONFIG, train) as trainer:
-        before = trainer.state()
-        trainer.steps(0, schedule.order(0, 1, 600, tiny.CONFIG), np.float32([1e-3]))
-        after = trainer.state()
+def test_adams_first_step_moves_every_touched_weight_by_the_rate(trainer):
+    before = trainer.state()
+    trainer.steps(0, schedule.order(0, 1, 600, tiny.CONFIG), np.float32([1e-3]))
+    after = trainer.state()
     name = "gen/x_logits/bias"
     gradient = np.abs(after[name + "/Adam"]) / 0.1  # the first moment's, 1 - beta_1
     epsilon = 1e-8 / np.sqrt(0.001)  # of the root of the second's, 1 - beta_2
@@ -259,41 +309,43 @@ def test_adams_first_step_moves_every_touched_weight_by_the_rate(train):
     np.testing.assert_allclose(np.median(moved), 1e-3, rtol=1e-3)
 
 
-def test_the_average_follows_its_recurrence(train):
-    with Trainer(tiny.CONFIG, train) as trainer:
-        name = "gen/x_logits/bias"
-        average = trainer.averages()[name]
-        for step in range(12):
-            _take(trainer, step, 1)
-            decay = min(tiny.CONFIG.average, (1 + step) / (10 + step))
-            average = decay * average + (1 - decay) * trainer.state()[name]
-        np.testing.assert_allclose(trainer.averages()[name], average, rtol=1e-5)
-
-
-def test_training_raises_the_bound_above_independent_pixels(train):
+def test_training_raises_the_bound_above_independent_pixels(train, trainer):
     """The best model of independent pixels is beaten on the images trained on."""
     frequency = np.clip(train.images.mean(0) / 255.0, 1e-3, 1 - 1e-3)
     p = train.images / 255.0
     independent = p * np.log(frequency) + (1 - p) * np.log(1 - frequency)
-    with Trainer(tiny.CONFIG, train) as trainer:
-        order = schedule.order(0, 300, 600, tiny.CONFIG)
-        bounds = trainer.steps(0, order, np.full(300, 5e-3, np.float32))
+    order = schedule.order(0, 300, 600, tiny.CONFIG)
+    bounds = trainer.steps(0, order, np.full(300, 5e-3, np.float32))
     assert abs(bounds[0] - independent.sum(1).mean()) < 30  # its biases' start
     assert bounds[-20:].mean() > independent.sum(1).mean() + 20
 
 
-def test_a_state_of_another_architecture_is_refused_and_changes_nothing(train):
-    with Trainer(tiny.CONFIG, train) as trainer:
-        before = trainer.state()
-        wrong = dict(before, **{"gen/x_logits/bias": np.zeros(3, np.float32)})
-        with pytest.raises(CvaeError, match="another architecture"):
-            trainer.restore(wrong)
-        _assert_same(before, trainer.state())
+def test_a_state_of_another_architecture_is_refused_and_changes_nothing(trainer):
+    before = trainer.state()
+    wrong = dict(before, **{"gen/x_logits/bias": np.zeros(3, np.float32)})
+    with pytest.raises(CvaeError, match="another architecture"):
+        trainer.restore(wrong)
+    _assert_same(before, trainer.state())
 
 
-def test_two_trainers_and_a_foreign_default_graph_do_not_disturb_each_other(train):
+def test_a_constructor_that_fails_closes_its_session_and_adds_to_no_other_graph(
+    train, monkeypatch
+):
+    opened, session = [], tf.Session
+
+    def remembered(*args, **kwargs):
+        opened.append(session(*args, **kwargs))
+        return opened[-1]
+
+    def refuse(*unused):
+        raise CvaeError("no log-odds today")
+
+    monkeypatch.setattr(tf, "Session", remembered)
+    monkeypatch.setattr(trainer_module, "_log_odds", refuse)
     with tf.Graph().as_default() as graph:
         tf.constant(1.0)
-        with Trainer(tiny.CONFIG, train) as trainer:
-            _take(trainer, 0, 2)
+        with pytest.raises(CvaeError, match="no log-odds"):
+            Trainer(tiny.CONFIG, train)
         assert len(graph.get_operations()) == 1
+    with pytest.raises(RuntimeError, match="closed"):
+        opened[-1].run(tf.constant(0))

@@ -1,0 +1,109 @@
+"""A sheet: images in rows and columns, drawn pixel by pixel, with words around."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from cvae.plotting import style
+from cvae.plotting.style import BLACK, LINE
+
+CELL = 20.0  # points from one image to the next
+CELL_PIXELS = 84  # of an image's side, about, when it is drawn at CELL
+FRAME = 2  # pixels of the hairline between two images
+MIN_WIDTH = 160.0  # points, so that a note can be read beneath a single image
+
+
+class Word(NamedTuple):
+    """Text at `x` points right of, `y` points below the grid's upper left corner."""
+
+    text: str
+    x: float
+    y: float
+    color: Tuple[int, int, int] = BLACK
+    size: float = style.TEXT_SIZE
+    ha: str = "center"
+
+
+class Sheet(NamedTuple):
+    """A grid of images with the words around it; lengths are in points."""
+
+    cells: np.ndarray  # RGB, uint8 [rows, columns, side, side, 3]
+    left: np.ndarray  # of each column's images
+    top: np.ndarray  # of each row's
+    labels: Sequence[Any]  # of each row, to its left
+    heading: Sequence[Tuple[str, Tuple[int, int, int]]] = ()
+    words: Sequence[Word] = ()
+    cell: float = CELL  # from one image to the next
+    above: float = 0.0  # room for words
+    below: float = 0.0
+    there: Optional[np.ndarray] = None  # bool [rows, columns]: which images to draw
+    framed: Sequence[Tuple[int, int]] = ()  # (row, column) of images in a dark frame
+
+
+def draw(path: Path, sheet: Sheet, note: str) -> None:
+    """Write the sheet to `path`, with the note beneath it.
+
+    Raises:
+        CvaeError: the disk refuses.
+    """
+    side = sheet.cells.shape[2]
+    scale = max(1, int(CELL_PIXELS * sheet.cell / CELL) // side)
+    dots = (side * scale + FRAME) / sheet.cell  # pixels a point
+    labels = [str(label) for label in sheet.labels]
+    grid = _mosaic(sheet, scale, dots)
+    across, up = grid.shape[1] / dots, grid.shape[0] / dots
+    margin = _whole(7.0 + 5.0 * max(len(label) for label in labels), dots)
+    starts = np.cumsum([margin] + [3.8 * len(text) + 10.0 for text, _ in sheet.heading])
+    least = max(MIN_WIDTH if note else 0.0, starts[-1] - 9.0)
+    width = _whole(max(margin + across + 1.0, least), dots)
+    foot = _whole(style.foot(note, width) + 2.0 + sheet.below, dots)
+    top = foot + up
+    head = (LINE + 3.0 if sheet.heading else 2.0) + sheet.above
+    height = _whole(top + head, dots)
+
+    figure = style.figure(width, height, 72.0 * dots)
+    style.write_note(figure, note, width, height)
+    for (text, color), at in zip(sheet.heading, starts):
+        style.write(figure, text, at, height - 1.0, width, height, color, va="top")
+    for label, row_top in zip(labels, sheet.top):
+        place = (margin - 4.0, top - row_top - 0.5 * sheet.cell)
+        style.write(figure, label, *place, width, height, va="center", ha="right")
+    for word in sheet.words:
+        text = style.spelled(word.text, style.is_raster(path))
+        place = (margin + word.x, top - word.y, width, height, word.color)
+        style.write(figure, text, *place, va="center", ha=word.ha, size=word.size)
+    # Slightly inside its pixels: rounding up would make Matplotlib resample the image.
+    hair = 1e-3 / dots
+    box = (margin + hair, foot + hair, across - 2 * hair, up - 2 * hair)
+    axes = style.add_axes(figure, box, width, height)
+    axes.set_axis_off()
+    # Clipping would cut the last hairline of an SVG, whose size is in whole points.
+    axes.imshow(grid, interpolation="none", aspect="auto", clip_on=False)
+    style.save(figure, path)
+
+
+def _whole(points, dots):
+    """`points`, increased to a whole number of pixels."""
+    return np.ceil(points * dots) / dots
+
+
+def _mosaic(sheet, scale, dots):
+    """One RGB image of all cells, each pixel `scale` wide, each cell in a hairline."""
+    rows, columns, side = sheet.cells.shape[:3]
+    size = side * scale
+    pitch = size + FRAME
+    left = np.rint(sheet.left * dots).astype(int)
+    top = np.rint(sheet.top * dots).astype(int)
+    shape = (top[-1] + pitch + FRAME, left[-1] + pitch + FRAME, 3)
+    grid = np.full(shape, 255, np.uint8)
+    there = np.ones((rows, columns), bool) if sheet.there is None else sheet.there
+    order = [tuple(place) for place in np.argwhere(there)]
+    framed = [place for place in sheet.framed if there[place]]
+    inks = [style.HAIRLINE] * len(order) + [style.AXIS] * len(framed)
+    for (row, column), ink in zip(order + framed, inks):
+        y, x = top[row], left[column]
+        grid[y : y + pitch + FRAME, x : x + pitch + FRAME] = ink
+        cell = sheet.cells[row, column].repeat(scale, 0).repeat(scale, 1)
+        grid[y + FRAME : y + pitch, x + FRAME : x + pitch] = cell
+    return grid

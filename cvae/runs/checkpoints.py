@@ -1,0 +1,216 @@
+"""The checkpoints of a run: written whole, verified when read, two of them kept.
+
+`checkpoints/step-000000123.npz` holds everything that training changes. `index.json`
+names the latest checkpoints and the best one, each with its SHA-256.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from cvae.config import Config
+from cvae.errors import CvaeError
+from cvae.storage import files
+from cvae.storage.npz import MAX_BYTES, read_arrays, write_arrays
+from cvae.storage.schema import AMOUNT, NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, Form, check
+
+AVERAGE = "/ExponentialMovingAverage"  # what TensorFlow appends to an averaged name
+_STATE = "__state__"  # name of the array that holds the state as JSON
+
+
+class State(NamedTuple):
+    """What training has to remember besides its arrays; JSON in the checkpoint.
+
+    Older checkpoints may lack all but the first two; they get the defaults.
+    """
+
+    step: int
+    plan: Sequence[float]  # `schedule.Plan`: start, progress, end
+    tensorflow: Sequence[str] = ("of unknown version",)  # that trained, in order
+    zhusuan: Sequence[str] = ("cvae.zs",)  # what each of them trained with
+    seconds: float = 0.0  # of training, over all resumptions
+    bound_sum: float = 0.0  # over the steps since the last row of metrics
+    bound_steps: int = 0
+    best: Optional[float] = None  # held-out bound of the best checkpoint
+    config: Optional[Dict[str, Any]] = None  # the settings of the training
+
+
+class Checkpoint(NamedTuple):
+    """Everything that training changes: TensorFlow's arrays and the loop's state."""
+
+    arrays: Dict[str, np.ndarray]
+    state: State
+
+
+def averages(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
+    """Return the averaged weights in `checkpoint`, by their variables' names."""
+    return {
+        name[: -len(AVERAGE)]: array
+        for name, array in checkpoint.arrays.items()
+        if name.endswith(AVERAGE)
+    }
+
+
+class Checkpoints:
+    """The checkpoints in `folder`, which need not exist yet."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._index_path = folder / "index.json"
+        self._damaged = set()  # names of checkpoints that were skipped
+
+    def exist(self) -> bool:
+        """Return whether a checkpoint was ever written."""
+        return bool(self._index(_ignore)["recent"])
+
+    def save(self, checkpoint: Checkpoint, best: bool = False, keep: int = 2) -> None:
+        """Write the latest (and `best`) checkpoint; keep the `keep` latest."""
+        name = f"step-{checkpoint.state.step:09d}.npz"
+        state = np.array(json.dumps(checkpoint.state._asdict(), allow_nan=False))
+        arrays = dict(checkpoint.arrays, **{_STATE: state})
+        write_arrays(self._folder / name, arrays)
+        entry = self._entry(name)
+        index = self._index(_ignore)
+        useless = self._damaged | {name}
+        recent = [old for old in index["recent"] if old["file"] not in useless]
+        index["recent"] = ([entry] + recent)[:keep]
+        if best:
+            index["best"] = entry
+        files.write_json(self._index_path, index)
+        self._delete_all_but(index)
+
+    def load(self, best: bool, warn: Callable[[str], None]) -> Optional[Checkpoint]:
+        """Return the best checkpoint, or else the latest; None if none is whole.
+
+        A damaged checkpoint is named through `warn`, and the one before it is used.
+        """
+        index = self._index(warn)
+        entries = [index["best"]] if best and "best" in index else []
+        entries += [entry for entry in index["recent"] if entry not in entries]
+        for entry in entries:
+            path = self._folder / entry["file"]
+            try:
+                if _sha256(path) != entry["sha256"]:
+                    raise CvaeError(f"{path} is damaged: wrong checksum")
+                return read_checkpoint(path)
+            except CvaeError as error:
+                warn(f"{error}; skipping it")
+            self._damaged.add(entry["file"])
+        return None
+
+    def _index(self, warn):
+        """Return `index.json`; if it is damaged, one of the files beside it."""
+        try:
+            index = files.read_json(self._index_path)
+            check(index, INDEX, str(self._index_path))
+            return index
+        except CvaeError as error:
+            entries = self._entries_on_disk()
+            if entries:
+                warn(f"{error}; using the checkpoints beside it")
+            return {"recent": entries}
+
+    def _entries_on_disk(self):
+        """Return the index's entries for the checkpoints on disk, newest first."""
+        names = [path.name for path in self._paths()]
+        entries = []
+        for name in sorted(filter(CHECKPOINT_NAME.fits, names), reverse=True):
+            with contextlib.suppress(CvaeError):  # unreadable
+                entries.append(self._entry(name))
+        return entries
+
+    def _entry(self, name):
+        return {"file": name, "sha256": _sha256(self._folder / name)}
+
+    def _paths(self):
+        return list(self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def _delete_all_but(self, index):
+        """Delete older checkpoints, and the scratch files of killed processes."""
+        named = {entry["file"] for entry in index["recent"]}
+        named |= {index["best"]["file"]} if "best" in index else set()
+        for path in self._paths():
+            ours = CHECKPOINT_NAME.fits(path.name) or _SCRATCH.fullmatch(path.name)
+            if ours and path.name not in named:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return the checkpoint in `path`.
+
+    Raises:
+        CvaeError: the file is damaged.
+    """
+    arrays = read_arrays(path)
+    text = arrays.pop(_STATE, None)
+    if text is None or text.dtype.kind != "U" or text.shape:
+        raise CvaeError(f"{path} is damaged: it has no state")
+    values = files.parse_json(str(text).encode("utf-8"), path)
+    check(values, STATE, str(path))
+    state = State(**values)
+    if "zhusuan" not in values:  # when checkpoints did not name it, there was one
+        state = state._replace(zhusuan=["cvae.zs"] * len(state.tensorflow))
+    if state.plan[0] > state.step:
+        raise CvaeError(f"{path} is damaged: its plan is of a later step")
+    if state.config is not None:
+        try:
+            Config.from_dict(state.config)
+        except CvaeError as error:  # a later version's setting
+            raise CvaeError(f"{path}: {error}")
+    return Checkpoint(arrays, state)
+
+
+def _is_plan(value):
+    forms = (WHOLE, NUMBER, WHOLE)
+    if not isinstance(value, list) or len(value) != len(forms):
+        return False
+    return all(form.fits(part) for form, part in zip(forms, value))
+
+
+def _are_versions(value):
+    return isinstance(value, list) and bool(value) and all(map(TEXT.fits, value))
+
+
+def _is_checkpoint_name(value):
+    name = re.compile(r"step-[0-9]{9,18}\.npz")
+    return isinstance(value, str) and bool(name.fullmatch(value))
+
+
+def _is_sha256(value):
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
+
+
+_VERSIONS = Form("a list of versions", _are_versions)
+STATE = {
+    "step": WHOLE,
+    "plan": Form("a plan", _is_plan),
+    "tensorflow?": _VERSIONS,
+    "zhusuan?": _VERSIONS,
+    "seconds?": AMOUNT,
+    "bound_sum?": NUMBER,
+    "bound_steps?": WHOLE,
+    "best?": NUMBER_OR_NULL,
+    "config?": Form("an object or null", lambda v: v is None or isinstance(v, dict)),
+}
+CHECKPOINT_NAME = Form("the name of a checkpoint", _is_checkpoint_name)
+_ENTRY = {"file": CHECKPOINT_NAME, "sha256": Form("a SHA-256", _is_sha256)}
+INDEX = {"recent": [_ENTRY], "best?": _ENTRY}
+_SCRATCH = re.compile(r"\.(step-[0-9]{9,18}\.npz|index\.json)\..+")
+
+
+def _ignore(warning):
+    """Leave it to `load` to warn of a damaged index."""
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with files.open_regular(path, MAX_BYTES) as (data, _):
+        for chunk in iter(lambda: data.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
