@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import tiny
 import traps
+from paths import SCRIPTS
 
 from cvae.data import mnist
 from cvae.runs.run import Run
@@ -257,11 +258,11 @@ class Life:
         try:
             for descriptor in (1, 2):
                 os.dup2(self._out.fileno(), descriptor)
-            sys.path.insert(0, str(traps.SCRIPTS))
+            sys.path.insert(0, str(SCRIPTS))
             sys.argv = [script] + args
             if prepare:
                 prepare()
-            runpy.run_path(str(traps.SCRIPTS / script), run_name="__main__")
+            runpy.run_path(str(SCRIPTS / script), run_name="__main__")
         except SystemExit as end:
             status = end.code or 0
         except BaseException:
