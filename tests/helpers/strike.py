@@ -11,7 +11,7 @@ import json
 import runpy
 import sys
 
-from paths import ROOT
+from paths import ROOT, SCRIPTS
 
 sys.path[:0] = [str(ROOT)]
 
@@ -32,8 +32,8 @@ def main():
         traps.set_trap(site, what.get("count", 1), blow)
     elif site:
         traps.trap_import(site, blow)
-    sys.path.insert(0, str(traps.SCRIPTS))
-    runpy.run_path(str(traps.SCRIPTS / sys.argv[0]), run_name="__main__")
+    sys.path.insert(0, str(SCRIPTS))
+    runpy.run_path(str(SCRIPTS / sys.argv[0]), run_name="__main__")
 
 
 def _cut_data(mnist_dir, *sizes):
