@@ -16,8 +16,8 @@ def check_bits(bits: Any, x_dim: int) -> np.ndarray:
     """Return `bits`, 0 and 1 of any numeric type, as uint8 `[n, x_dim]`."""
     bits = _rows("bits", bits, x_dim)
     _check_kind("bits", bits, "biuf", "binarize the images first")
-    if bits.dtype == np.uint8:  # in a third of the time
-        fit = bits.max() <= 1
+    if bits.dtype == np.uint8:  # the usual type, in a tenth of the time
+        fit = not (bits > 1).any()
     else:
         fit = ((bits == 0) | (bits == 1)).all()
     if not fit:
@@ -74,7 +74,7 @@ def check_intensities(images: Any, x_dim: Optional[int] = None, name="images"):
             f"{name} are of type {images.dtype}, not uint8: give intensities from 0 to "
             "255; for a scale of 0 to 1, `np.rint(255 * images).astype(np.uint8)`"
         )
-    if images.max() == 1:
+    if images[:100].max() <= 1 and images.max() == 1:  # most stop at the first images
         raise CvaeError(
             f"{name} go from 0 to 1, not to 255: they are bits, or of a scale of 0 to "
             "1; multiply them by 255"
