@@ -22,7 +22,6 @@ def main():
     what = json.loads(sys.argv[1])
     sys.argv = sys.argv[2:]
 
-    import environments
     import traps
 
     def blow():
@@ -36,6 +35,8 @@ def main():
     elif site:
         traps.trap_import(site, blow)
     if "place" in what:
+        import environments
+
         environments.enter(what["environments"], Path(what["place"]))
     sys.path.insert(0, str(SCRIPTS))
     runpy.run_path(str(SCRIPTS / sys.argv[0]), run_name="__main__")
