@@ -109,7 +109,7 @@ def _minutes(text):
 
 
 def _train(row, python, dataset, arguments):
-    """The points of one training's curve, and what it was."""
+    """Train one row; return its settings and the points of its curve."""
     settings, limit = row.config, 60.0 * arguments.minutes
     end = schedule.full_plan(settings, len(dataset.train.images)).end
     with contextlib.ExitStack() as stack:

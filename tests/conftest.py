@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT / "tests" / "helpers"), str(ROOT)]
 sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import cvae  # noqa: E402, F401  (its settings of TensorFlow, before a test imports it)
 
 # Under `nohup`, and behind a shell's `&`, a process starts with signals ignored.
 for number in (signal.SIGTERM, signal.SIGHUP):

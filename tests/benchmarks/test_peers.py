@@ -289,4 +289,4 @@ def test_a_steps_profile_has_its_operations_and_their_time(
     assert parts["matrix products"]["median"] > 0.2 * total
     # No thread works for longer than the step lasts.
     assert total <= found["cores"] * found["milliseconds_a_step"]["traced"]["high"]
-    assert "{:.2f}".format(parts["Adam"]["median"]) in capsys.readouterr().out
+    assert f"{parts['Adam']['median']:.2f}" in capsys.readouterr().out

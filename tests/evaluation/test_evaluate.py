@@ -378,7 +378,7 @@ def test_the_table_shows_what_was_found_within_eighty_columns(evaluated):
     ]
     for value in shown:
         assert f"{value:.3f}" in text
-    assert "{} errors".format(results["classifier"]["errors"]) in text
+    assert f"{results['classifier']['errors']} errors" in text
     decided = f"decided by {decisive_particles(PARTICLES):,} particles"
     assert decided in text
     without = {k: v for k, v in results.items() if k != "ais"}

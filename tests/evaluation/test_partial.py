@@ -21,7 +21,7 @@ def path(tmp_path):
 
 def open_partial(path, step=5, maker="cvae.zs", **changes):
     settings = dict(SETTINGS, **changes)
-    label = "particles-{}".format(settings["particles"])
+    label = f"particles-{settings['particles']}"
     return Partial(path, step, label, settings, STAGES, maker)
 
 
