@@ -20,7 +20,6 @@ from paths import HELPERS, ROOT, TESTS
 
 SMALL = "--hidden 32 --z-dim 5 --batch-size 500".split()
 NUMBERS = {signal.SIGINT: 130, signal.SIGTERM: 143}
-OF_TENSORFLOW = ("numpy", "tensorflow", "tensorflow.python.keras")  # forks have them
 
 
 def start(script, *args, **kwargs):
@@ -51,7 +50,7 @@ def struck(tmp_path, site, number, command, mnist_dir, **more):
     what = dict(more, site=site, signal=int(number), stamp=str(stamp))
     what["mnist_dir"] = str(mnist_dir)
     strike = HELPERS / "strike.py", json.dumps(what), *command
-    if site not in OF_TENSORFLOW:
+    if site in traps.SITES:
         process = forks.start(*strike, mnist_dir=mnist_dir)
         out, err = process.communicate()
         in_all = process.cpu_seconds
