@@ -32,7 +32,7 @@ class State(NamedTuple):
     step: int
     plan: Sequence[float]  # `schedule.Plan`: start, progress, end
     tensorflow: Sequence[str] = ("of unknown version",)  # that trained, in order
-    zhusuan: Sequence[str] = ("cvae.zs",)  # what each of them trained with
+    zhusuan: Sequence[str] = ("cvae.zs",)  # that each of them trained with
     seconds: float = 0.0  # of training, over all resumptions
     bound_sum: float = 0.0  # over the steps since the last row of metrics
     bound_steps: int = 0
@@ -154,7 +154,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     values = files.parse_json(str(text).encode("utf-8"), path)
     check(values, STATE, str(path))
     state = State(**values)
-    if "zhusuan" not in values:  # when checkpoints did not name it, there was one
+    if "zhusuan" not in values:  # of a time with a single implementation
         state = state._replace(zhusuan=["cvae.zs"] * len(state.tensorflow))
     if state.plan[0] > state.step:
         raise CvaeError(f"{path} is damaged: its plan is of a later step")

@@ -253,3 +253,13 @@ def test_settings_that_a_later_version_adds_are_not_edits(new_run):
         state = saved.state._replace(config=recorded)
         new_run.save_checkpoint(Checkpoint(saved.arrays, state))
         assert new_run.load_checkpoint().state.step == 5
+
+
+def test_a_state_of_defaults_is_saved_and_loaded(new_run):
+    state = State(5, [0, 0.1, 9])
+    new_run.save_checkpoint(Checkpoint(_checkpoint(5).arrays, state))
+    loaded = new_run.load_checkpoint().state
+    assert list(loaded.zhusuan) == list(state.zhusuan)
+    assert loaded._replace(zhusuan=(), tensorflow=()) == state._replace(
+        zhusuan=(), tensorflow=()
+    )

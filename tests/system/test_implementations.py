@@ -71,38 +71,52 @@ def test_importance_weights_and_samples_agree(both):
     np.testing.assert_allclose(found["samples"], expected["samples"], rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(
-    zs.IMPLEMENTATION == "cvae.zs",
-    reason="left out: the real ZhuSuan is not installed here (ZHUSUAN=real make env)",
-)
+@pytest.fixture(scope="module")
+def crossed(mnist, mnist_dir, tmp_path_factory):
+    """Runs that each implementation began and the other finished, and what it printed.
+
+    And the run that this process trained as a whole.
+    """
+    if zs.IMPLEMENTATION == "cvae.zs":
+        pytest.skip("the real ZhuSuan is not installed here (ZHUSUAN=real make env)")
+    folder = tmp_path_factory.mktemp("crossed")
+    runs = {"real": folder / "began-real", "builtin": folder / "began-builtin"}
+    printed = [
+        _train(mnist_dir, "real", runs["real"]),
+        _train(mnist_dir, "builtin", runs["builtin"], runs["real"]),
+        _train(mnist_dir, "real", runs["builtin"]),
+    ]
+    assert "warning" not in printed[0]
+    whole = Run.create(folder / "whole", tiny.CONFIG)
+    loop.train(whole, tiny.dataset(mnist))
+    return runs, {"real": printed[1], "builtin": printed[2]}, whole
+
+
 @pytest.mark.parametrize("first, second", [("real", "builtin"), ("builtin", "real")])
 def test_what_one_trained_halfway_the_other_trains_on_and_evaluates(
-    mnist, mnist_dir, tmp_path, first, second
+    crossed, first, second
 ):
-    run = tmp_path / "run"
-    said = [_half(mnist_dir, run, one) for one in (first, second)]
-    before, after = NAMES[first], NAMES[second]
-    assert "warning" not in said[0] and said[1].count("warning") == 1
-    assert f"with {before} and continues" in said[1]
-    state = Run(run).load_checkpoint().state
-    assert state.zhusuan == [before, after]
-    evaluation = Run(run).evaluation()
+    runs, printed, whole = crossed
+    run, before, after = Run(runs[first]), NAMES[first], NAMES[second]
+    assert printed[first].count("warning: ") == 1
+    assert f"with {before} and continues" in printed[first]
+    assert run.load_checkpoint().state.zhusuan == [before, after]
+    evaluation = run.evaluation()
     assert evaluation["zhusuan"] == {"trained": [before, after], "evaluated": [after]}
 
-    whole = Run.create(tmp_path / "whole", tiny.CONFIG)
-    loop.train(whole, tiny.dataset(mnist))
     expected = averages(whole.load_checkpoint())
-    found = averages(Run(run).load_checkpoint())
+    found = averages(run.load_checkpoint())
     for name, array in expected.items():
         np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-4, err_msg=name)
     bound = whole.metrics()[-1]["test_bound"]
     assert evaluation["bound"]["mean"] == pytest.approx(bound, abs=1e-3)
 
 
-def _half(mnist_dir, run, implementation):
-    """Train `run` halfway or to its end in a process of its own: what that prints."""
+def _train(mnist_dir, implementation, *runs):
+    """Train runs halfway or to their ends in a new process; return what it prints."""
     done = subprocess.run(
-        [sys.executable, str(HELPERS / "half_a_run.py"), str(mnist_dir), str(run)],
+        [sys.executable, str(HELPERS / "half_a_run.py"), str(mnist_dir)]
+        + [str(run) for run in runs],
         env=dict(os.environ, PYTHONPATH=str(ROOT), ZHUSUAN=implementation),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

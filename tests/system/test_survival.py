@@ -16,6 +16,7 @@ import time
 import forks
 import numpy as np
 import pytest
+import traps
 from paths import HELPERS, ROOT, TESTS
 
 SMALL = "--hidden 32 --z-dim 5 --batch-size 500".split()
