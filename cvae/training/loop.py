@@ -119,6 +119,7 @@ class _Loop:
             tensorboard.open_writer(run.events_dir, self._state.step)
         )
         self._seconds_before = self._state.seconds
+        self._budget.restart_pace(self._state.step, self._seconds())
         self._row_from = (self._state.step, time.monotonic())
         size = run.config.batch_size
         watcher.began(self._state.step * size, self._state.plan.images(size))
@@ -134,15 +135,17 @@ class _Loop:
         switch = schedule.iwae_start(plan, self._config)
         if first >= switch and not self._weighted:
             self._take_trainer(self._trainer.state())
-            self._budget.restart_pace()  # its steps take longer
-        ends = [first + BLOCK, plan.end, self._epoch_end(first), switch]
+            self._budget.restart_pace(first, self._seconds())  # steps take longer
+        block = self._budget.block(BLOCK)
+        ends = [first + block, plan.end, self._epoch_end(first), switch]
         n_steps = min(end - first for end in ends if end > first)
         order = schedule.order(first, n_steps, self._n_images, self._config)
         rates = schedule.rates(plan, first, n_steps, self._config)
         bounds = self._trainer.steps(first, order, rates)
-        self._check_finite(bounds, "the bound", first + _first_bad(bounds))
+        first_bad = first + int(np.argmin(np.isfinite(bounds)))
+        self._check_finite(bounds, "the bound", first_bad)
         step = first + n_steps
-        seconds = self._seconds_before + time.monotonic() - self._began
+        seconds = self._seconds()
         self._state = self._state._replace(
             step=step,
             plan=self._budget.fit(plan, step, seconds),
@@ -220,10 +223,14 @@ class _Loop:
         """Estimate how long the last evaluation and checkpoint will take."""
         began = time.monotonic()
         self.save()
-        seconds = time.monotonic() - began
-        seconds += self._held_out.estimate_seconds(self._trainer.averages())
-        self._budget.reserve(seconds)
-        self._budget.restart_pace()
+        saving = time.monotonic() - began
+        evaluation = self._held_out.estimate_seconds(self._trainer.averages())
+        self._budget.reserve(saving + evaluation)
+        self._budget.restart_pace(self._state.step, self._seconds())
+
+    def _seconds(self):
+        """Return how long the run has taken, over all resumptions."""
+        return self._seconds_before + time.monotonic() - self._began
 
     def _row(self, learning_rate):
         step, now = self._state.step, time.monotonic()
@@ -248,9 +255,8 @@ class _Loop:
     def _check_finite(self, values, name, step):
         if np.isfinite(values).all():
             return
-        kept = ""
-        if self._run.has_checkpoint():
-            kept = "the last good checkpoint is kept; "
+        saved = self._run.has_checkpoint()
+        kept = "the last good checkpoint is kept; " if saved else ""
         raise CvaeError(
             f"{self._run.path}: {name} is not finite at step {step}; {kept}train again "
             f"with a --learning-rate below {self._config.learning_rate:g}"
@@ -277,10 +283,6 @@ class _Loop:
                 tensorflow=[*state.tensorflow, compat.VERSION],
                 zhusuan=[*state.zhusuan, zs.IMPLEMENTATION],
             )
-
-
-def _first_bad(values):
-    return int(np.argmin(np.isfinite(values)))
 
 
 @contextlib.contextmanager

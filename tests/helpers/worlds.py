@@ -28,6 +28,7 @@ COMMANDS = {  # each on a run that those before it have made
     "report": ["build_report.py"],
 }
 TIMING = ("seconds", "images_per_second")
+NOT_COMPARED = (".lock", "events", "checkpoints", "evaluation-partial")  # of a run
 
 
 class Broken(Exception):
@@ -137,18 +138,18 @@ def contents(world):
     path = world / "run"
     for file in path.rglob("*"):
         name = str(file.relative_to(path))
-        if not file.is_file() or name.startswith((".lock", "events", "checkpoints")):
+        if not file.is_file() or name.startswith(NOT_COMPARED):
             continue
         if name == "metrics.jsonl":
             found[name] = [timeless(row) for row in Run(path).metrics()]
         elif name.endswith(".npz"):
             arrays = read_arrays(file)
             found[name] = {n: a.tobytes() for n, a in arrays.items()}
-        elif name != "evaluation-partial.npz":
+        else:
             found[name] = file.read_bytes()
     if (path / "config.json").exists() and Run(path).has_checkpoint():
         checkpoint = Run(path).load_checkpoint()
-        found["state"] = timeless(checkpoint.state)
+        found["state"] = timeless(checkpoint.state._asdict())
         found["weights"] = {n: a.tobytes() for n, a in checkpoint.arrays.items()}
     return found
 

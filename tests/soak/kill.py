@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import tiny
 import traps
+from paths import SCRIPTS
 
 from cvae.data import mnist
 from cvae.runs.run import Run
@@ -86,20 +87,23 @@ class Soak:
     def run(self, kills):
         is_few = kills < len(DEATHS)
         self._whole = self._folder / "whole"
-        self._finish(self._whole, start(self._whole))
-        if not is_few:
-            self._compare_seeds()
+        whole = start(self._whole)  # on another core than those that suffer
         deaths = FEW + [self._chance.choice(BEFORE)] if is_few else DEATHS
         self._deaths = endless(deaths, self._chance)
         self._others_every = 1 if is_few else OTHERS_EVERY
         self._missing = {"killed " + when for _, when in FEW}
         self._missing |= {"latest checkpoint", "disk full", "stopped by"}
+        if not is_few:
+            self._finish(self._whole, whole)
+            self._compare_seeds()
         more = RUNS_MORE
         while kills > 0 or (self._missing and more):
             more -= kills <= 0
             self._runs += 1
             path = self._folder / f"run-{self._runs}"
             kills -= self._suffer(path, min(max(kills, len(FEW)), KILLS_A_RUN))
+            if self._runs == 1 and is_few:
+                self._finish(self._whole, whole)
             compare(self._whole, path)
             print(f"run {self._runs}: {kills} kills to go", flush=True)
             shutil.rmtree(str(path))
@@ -257,11 +261,11 @@ class Life:
         try:
             for descriptor in (1, 2):
                 os.dup2(self._out.fileno(), descriptor)
-            sys.path.insert(0, str(traps.SCRIPTS))
+            sys.path.insert(0, str(SCRIPTS))
             sys.argv = [script] + args
             if prepare:
                 prepare()
-            runpy.run_path(str(traps.SCRIPTS / script), run_name="__main__")
+            runpy.run_path(str(SCRIPTS / script), run_name="__main__")
         except SystemExit as end:
             status = end.code or 0
         except BaseException:

@@ -124,7 +124,7 @@ def test_a_file_of_ones_own_among_the_checkpoints_is_left_alone(runs):
     left_by_a_kill = {".index.json.x7.json", ".step-000000001.npz.x7.npz"}
     for name in own | left_by_a_kill:
         (folder / name).write_text("mine")
-    made.save_checkpoint(run.Checkpoint({}, {"step": 2}))
+    made.save_checkpoint(Checkpoint({}, State(2, [0, 0.0, 2])))
     found = {path.name for path in folder.iterdir()}
     assert own < found and not found & left_by_a_kill
 
@@ -301,7 +301,7 @@ def test_a_save_that_fails_does_not_replace_the_interrupt(
         raise CvaeError("cannot write it: no space left on device")
 
     monkeypatch.setattr("cvae.evaluation.partial.write_arrays", full)
-    begun = Partial(tmp_path / "partial.npz", {}, {"rows": (2, 1)}, "cvae.zs")
+    begun = Partial(tmp_path / "partial.npz", 2, "", {}, {"rows": (2, 1)}, "cvae.zs")
     with pytest.raises(KeyboardInterrupt):
         with begun.kept():
             begun.add("rows", np.ones((1, 1)))

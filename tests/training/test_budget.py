@@ -9,11 +9,11 @@ import tiny
 from cvae.inference.trained import Model
 from cvae.runs.run import Run
 from cvae.training import loop
-from cvae.training.budget import MARGIN, Budget
+from cvae.training.budget import MARGIN, SHARE, Budget
 from cvae.training.schedule import Plan
 from cvae.training.step import Trainer
 
-STEP, BLOCK_OF_TEST = 0.02, 0.4  # seconds of a step, of an evaluation
+STEP, EVALUATION = 0.02, 0.4  # seconds of a step, and of an evaluation
 
 
 def test_a_plan_that_time_does_not_limit_is_not_touched():
@@ -23,19 +23,33 @@ def test_a_plan_that_time_does_not_limit_is_not_touched():
     assert not budget.lacks_reserve()
 
 
-def test_the_pace_counts_from_the_end_of_the_first_block_which_is_slower():
+def test_the_pace_is_that_after_the_first_steps_which_are_slower():
     budget, plan = Budget(1.0, 1000), Plan(0, 0.0, 1000)
-    assert budget.fit(plan, 10, 20.0) is plan
-    assert budget.fit(plan, 20, 21.0).end == 20 + 390  # a tenth of a second each
+    assert budget.fit(plan, 1, 20.0) is plan
+    assert budget.fit(plan, 2, 20.1) is plan  # too short to tell
+    assert budget.fit(plan, 21, 22.0).end == 21 + 380  # a tenth of a second each
 
 
 def test_time_is_reserved_for_the_end_of_the_run():
     budget, plan = Budget(1.0, 1000), Plan(0, 0.0, 1000)
-    budget.fit(plan, 10, 20.0)
+    assert not budget.lacks_reserve()
+    budget.fit(plan, 1, 20.0)
     assert budget.lacks_reserve()
     budget.reserve(8.0)
     assert not budget.lacks_reserve()
-    assert budget.fit(plan, 20, 21.0).end == 20 + int((39.0 - 8.0 * MARGIN) / 0.1)
+    assert budget.fit(plan, 21, 22.0).end == 21 + int((38.0 - 8.0 * MARGIN) / 0.1)
+
+
+def test_no_call_takes_more_than_a_small_share_of_the_budget():
+    budget, plan = Budget(1.0, 1000), Plan(0, 0.0, 1000)
+    assert budget.block(16) == 1  # nobody knows how long a step takes
+    budget.fit(plan, 1, 0.25)
+    assert budget.block(16) == int(SHARE * 60.0 / 0.25)
+    budget.fit(plan, 5, 0.26)
+    assert budget.block(16) == 16
+    budget.fit(plan, 6, 50.0)
+    assert budget.block(16) == 1
+    assert Budget(None, 1000).block(16) == 16
 
 
 @pytest.mark.parametrize("seconds", [52.0, 61.0])
@@ -63,7 +77,7 @@ def slow(monkeypatch):
         return steps(trainer, first, order, rates)
 
     def timed_bound(model, bits, labels):
-        now[0] += BLOCK_OF_TEST * len(bits) / 200
+        now[0] += EVALUATION * len(bits) / 200
         return bound(model, bits, labels)
 
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
@@ -83,7 +97,7 @@ def test_a_run_ends_in_time_with_the_rate_all_the_way_down(
 ):
     """The evaluation at its end included, though none was due before."""
     last = _train(tmp_path, data, epochs=epochs, minutes=0.1, evaluate_every=1000)
-    assert last["seconds"] >= 6.0 - MARGIN * BLOCK_OF_TEST - STEP * loop.BLOCK
+    assert last["seconds"] >= 6.0 - MARGIN * EVALUATION - STEP * loop.BLOCK
     assert slow[0] <= 6.0
     assert last["learning_rate"] < 0.02 * tiny.CONFIG.learning_rate
     assert last["epoch"] > 4
