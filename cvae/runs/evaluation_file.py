@@ -167,7 +167,7 @@ def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> 
     """
     n = len(dataset.test.images)
     if results["dataset"] != dataset.name:
-        fault = f"is evaluated on {results['dataset']}, not on {dataset.name}"
+        fault = f"was evaluated on {results['dataset']}, not on {dataset.name}"
     elif results["step"] != step:
         fault = f"was evaluated at step {results['step']:,}; it is at step {step:,} now"
     elif results["n_images"] != n:

@@ -151,7 +151,7 @@ def test_an_evaluation_of_these_weights_and_images_is_fresh(tmp_path):
     [
         (11, TEST, "was evaluated at step 10; it is at step 11 now"),
         (9, TEST, "was evaluated at step 10; it is at step 9 now"),
-        (10, TEST._replace(name="mnist-5k"), "is evaluated on mnist, not on mnist-5k"),
+        (10, TEST._replace(name="mnist-5k"), "was evaluated on mnist, not on mnist-5k"),
         (
             10,
             TEST._replace(test=Split(np.zeros((2000, 784), np.uint8))),
