@@ -98,7 +98,7 @@ def test_a_preset_holds_only_differences_from_the_defaults(name):
     assert all(getattr(preset(name), k) == v for k, v in PRESETS[name].items())
 
 
-def test_every_setting_says_what_it_is():
+def test_every_setting_is_described():
     assert all(field.metadata["help"] for field in dataclasses.fields(Config))
 
 

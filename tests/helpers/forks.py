@@ -84,7 +84,7 @@ class Process:
         return out, _text(self._err)
 
     def __repr__(self):
-        return "{} {}".format(" ".join(self.args), _text(self._err))
+        return f"{' '.join(self.args)} {_text(self._err)}"
 
 
 def _text(path):

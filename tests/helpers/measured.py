@@ -2,7 +2,7 @@
 
     ZHUSUAN=real make env && .venv/bin/python tests/helpers/measured.py
 
-writes `zhusuan-0.4.0.npz` anew from the real ZhuSuan. Every implementation is held to
+records `zhusuan-0.4.0.npz` from the real ZhuSuan. Every implementation is compared with
 it, on both TensorFlows, whether the real one is installed or not.
 """
 

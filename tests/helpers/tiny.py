@@ -52,7 +52,7 @@ def random_weights(shapes, seed=0):
 
 
 def shapes(config):
-    """The variables of an MLP of `config`'s sizes, name to shape, typed anew here."""
+    """Return the variables of an MLP by name, as shapes, written independently."""
     encoder = [config.x_dim + config.n_classes] + list(config.hidden)
     decoder = [config.n_classes + config.z_dim] + list(config.hidden[::-1])
     layers = {

@@ -133,7 +133,7 @@ def test_new_weights_in_the_repository_replace_the_copy_and_nothing_is_lost(
     np.testing.assert_equal(Run(kept).weights(), old)
 
 
-def test_a_run_of_ones_own_with_its_name_is_left_alone(bare, small, monkeypatch):
+def test_a_run_of_ones_own_with_its_name_is_kept(bare, small, monkeypatch):
     own = Run.create(RUNS / "pretrained", tiny.CONFIG)
     own.events_dir.mkdir()
     assert pretrained.find_or_unpack().path.resolve() == own.path.resolve()
@@ -154,7 +154,7 @@ def test_a_run_that_is_named_and_not_there_is_one_line(bare):
         pretrained.find_or_unpack(bare / "runs" / "other")
 
 
-def test_to_train_on_with_it_is_one_line_that_says_what_to_do(bare, dataset):
+def test_to_train_it_further_is_one_line_with_a_remedy(bare, dataset):
     run = pretrained.find_or_unpack()
     before = sorted((bare / "runs" / "pretrained").rglob("*"))
     with pytest.raises(CvaeError, match="train a run of your own") as error:

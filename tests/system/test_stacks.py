@@ -84,9 +84,8 @@ def test_a_stopped_run_of_the_other_stack_goes_on_with_a_warning_to_much_the_sam
     last = loop.train(run, dataset)
     said = capsys.readouterr().err
     assert said.count("warning: ") == 1
-    on = "TensorFlow {} with {}"
-    here = on.format(compat.VERSION, zs.IMPLEMENTATION)
-    assert on.format(theirs, library) + " and continues on " + here in said
+    here = f"TensorFlow {compat.VERSION} with {zs.IMPLEMENTATION}"
+    assert f"TensorFlow {theirs} with {library} and continues on {here}" in said
     state = run.load_checkpoint().state
     assert state.tensorflow == [theirs, compat.VERSION]
     assert state.zhusuan == [library, zs.IMPLEMENTATION]

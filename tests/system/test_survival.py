@@ -167,7 +167,7 @@ def test_an_impatient_second_and_third_ctrl_c_spoil_nothing(mnist_dir, tmp_path)
     assert status in (130, -signal.SIGINT), err
     assert all(np.isfinite(a).all() for a in checkpoint(path).values() if a.ndim)
     left = {p.name for p in (path / "checkpoints").iterdir()}
-    assert left == {"index.json", "step-{:09d}.npz".format(state(path)["step"])}
+    assert left == {"index.json", f"step-{state(path)['step']:09d}.npz"}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def trained(mnist_dir, tmp_path_factory):
 def test_a_signal_ends_an_evaluation_and_leaves_nothing_half_written(
     trained, mnist_dir, tmp_path, number
 ):
-    def files():  # whether a partial evaluation is among them hangs on the machine
+    def files():  # whether a partial evaluation is there depends on the machine
         paths = sorted(trained.rglob("*"))
         return [path for path in paths if "evaluation-partial" not in path.name]
 

@@ -95,7 +95,7 @@ def test_no_time_left_ends_the_plan_at_once():
     assert schedule.refit(Plan(0, 0.0, 100), 40, fits=-5, goal=100).end == 40
 
 
-def test_a_run_ended_by_time_alone_has_an_endless_plan_at_first():
+def test_a_run_that_only_time_ends_has_an_endless_plan_at_first():
     config = Config(epochs=None, minutes=1.0)
     assert schedule.full_plan(config, 60000).end == schedule.ENDLESS
 
