@@ -142,6 +142,7 @@ def _serve():
 
 def _import_all():
     """Import what any script may need, and make no session: threads do not fork."""
+    os.chdir("/")  # paths that modules make from it must hold in any directory
     import cvae.report.pipeline  # noqa: F401  (imports all but Matplotlib)
 
 

@@ -270,13 +270,18 @@ def test_a_run_that_is_not_evaluated_is_one_line_and_draws_nothing(
 
 
 @pytest.mark.parametrize(
-    "name, value", [("step", STEP + 1), ("n_images", 10000), ("dataset", "mnist-5k")]
+    "name, value, fault",
+    [
+        ("step", STEP + 1, f"at step {STEP + 1}; it is at step {STEP} now"),
+        ("n_images", 10000, "on 10,000 test images, not on 200"),
+        ("dataset", "mnist-5k", "on mnist-5k, not on mnist"),
+    ],
 )
 def test_an_evaluation_of_something_else_is_one_line(
-    run, dataset, evaluation, per_image, tmp_path, name, value
+    run, dataset, evaluation, per_image, tmp_path, name, value, fault
 ):
     other = evaluated(run, dict(evaluation, **{name: value}), per_image)
-    with pytest.raises(CvaeError, match=f"{name} {value}, not .*evaluate.py"):
+    with pytest.raises(CvaeError, match=f"was evaluated {fault}; .*evaluate.py"):
         figures.draw(other, dataset, tmp_path, ["extremes"])
 
 

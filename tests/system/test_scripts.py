@@ -136,12 +136,12 @@ def test_a_stopped_training_is_resumed_to_its_end(mnist_dir, tmp_path):
     assert_refused((status, out, err), "--epochs, --no-film", "keeps its settings")
 
 
-def test_a_run_of_another_architecture_is_refused(trained, tmp_path):
+def test_a_run_whose_settings_were_edited_is_refused(trained, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(str(trained[0]), str(copy))
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(dict(config, hidden=[32])))
-    assert_refused(run("sample.py", "--run", copy), "another architecture")
+    assert_refused(run("sample.py", "--run", copy), "hidden was [64]")
 
 
 @pytest.mark.parametrize(
