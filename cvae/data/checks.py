@@ -11,19 +11,17 @@ import numpy as np
 from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError, shown
 
+ROWS = 200  # compared at a time: what stays in the cache takes a third of the time
+
 
 def check_bits(bits: Any, x_dim: int) -> np.ndarray:
     """Return `bits`, 0 and 1 of any numeric type, as uint8 `[n, x_dim]`."""
     bits = _rows("bits", bits, x_dim)
     _check_kind("bits", bits, "biuf", "binarize the images first")
-    if bits.dtype == np.uint8:  # the usual type, in a tenth of the time
-        fit = not (bits > 1).any()
-    else:
-        fit = ((bits == 0) | (bits == 1)).all()
-    if not fit:
+    if not _are_bits(bits):
         raise CvaeError(
-            f"bits go from {bits.min():g} to {bits.max():g}, and must be 0 or 1: "
-            "binarize the images first"
+            f"bits have values from {bits.min():g} to {bits.max():g} that are neither "
+            "0 nor 1: binarize the images first"
         )
     return bits.astype(np.uint8, copy=False)
 
@@ -159,6 +157,13 @@ def _rows(name, value, width):
             f"{name} have shape {array.shape}, not (n, {width or 'pixels'}): {remedy}"
         )
     return array
+
+
+def _are_bits(array):
+    if array.dtype == np.uint8:
+        return array.max() <= 1
+    parts = (array[i : i + ROWS] for i in range(0, len(array), ROWS))
+    return all(((part == 0) | (part == 1)).all() for part in parts)
 
 
 def _check_kind(name, array, kinds, remedy):
