@@ -276,13 +276,25 @@ def find(path: Optional[Path] = None) -> Run:
     return Run(path)
 
 
-def check_finite(values: np.ndarray, run: Run) -> None:
-    """Raise `CvaeError` unless all `values`, results of `run`'s weights, are finite."""
-    if not np.isfinite(values).all():
-        raise CvaeError(
-            f"{run.path} gives values that are not finite: its training diverged; "
-            f"train again with a --learning-rate below {run.config.learning_rate:g}"
-        )
+def check_finite(
+    values: np.ndarray, run: Run, name="a result", step: Optional[int] = None
+) -> None:
+    """Raise `CvaeError` unless all `values` that `run` gives are finite.
+
+    Args:
+        name: what they are.
+        step: of the training, if it computes them.
+    """
+    if np.isfinite(values).all():
+        return
+    when, kept = "", ""
+    if step is not None:
+        when = f" at step {step}"
+        kept = "the last good checkpoint is kept; " if run.has_checkpoint() else ""
+    raise CvaeError(
+        f"{run.path}: {name} is not finite{when}: its training diverged; {kept}train "
+        f"again with a --learning-rate below {run.config.learning_rate:g}"
+    )
 
 
 def _lock(path):

@@ -15,7 +15,7 @@ from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset, Split
 from cvae.errors import CvaeError
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
-from cvae.runs.run import Run
+from cvae.runs.run import Run, check_finite
 from cvae.storage.files import warn_once
 from cvae.training import schedule, tensorboard
 from cvae.training.budget import Budget
@@ -143,7 +143,7 @@ class _Loop:
         rates = schedule.rates(plan, first, n_steps, self._config)
         bounds = self._trainer.steps(first, order, rates)
         first_bad = first + int(np.argmin(np.isfinite(bounds)))
-        self._check_finite(bounds, "the bound", first_bad)
+        check_finite(bounds, self._run, "the bound", first_bad)
         step = first + n_steps
         seconds = self._seconds()
         self._state = self._state._replace(
@@ -168,7 +168,7 @@ class _Loop:
             return
         arrays = self._trainer.state()
         for name, array in arrays.items():
-            self._check_finite(array, name, step)
+            check_finite(array, self._run, name, step)
         self._run.save_checkpoint(Checkpoint(arrays, self._state), best)
         self._saved_step, self._saved = step, time.monotonic()
 
@@ -204,7 +204,7 @@ class _Loop:
         began, best = time.monotonic(), False
         if due:
             bound = self._held_out.bound(self._trainer.averages())
-            self._check_finite(bound, "the held-out bound", self._state.step)
+            check_finite(bound, self._run, "the held-out bound", self._state.step)
             row[self._bound_name] = bound
             best = self._state.best is None or bound > self._state.best
             best = best and self._config.validate
@@ -251,16 +251,6 @@ class _Loop:
         size = self._config.batch_size
         epoch = step * size // self._n_images + 1
         return -(-epoch * self._n_images // size)
-
-    def _check_finite(self, values, name, step):
-        if np.isfinite(values).all():
-            return
-        saved = self._run.has_checkpoint()
-        kept = "the last good checkpoint is kept; " if saved else ""
-        raise CvaeError(
-            f"{self._run.path}: {name} is not finite at step {step}; {kept}train again "
-            f"with a --learning-rate below {self._config.learning_rate:g}"
-        )
 
     def _restore(self, checkpoint):
         if all(name.endswith(AVERAGE) for name in checkpoint.arrays):
