@@ -1,4 +1,7 @@
-"""The exception whose message is for users, and the phrases of such messages."""
+"""Errors, warnings and notes for users, one line each, and the phrases in them."""
+
+import functools
+import sys
 
 
 class CvaeError(Exception):
@@ -6,6 +9,22 @@ class CvaeError(Exception):
 
     Scripts print it as ``error: …`` and exit with status 2 (`cvae.cli.run_main`).
     """
+
+
+def note(text):
+    """Print a note to stderr."""
+    print(f"note: {text}", file=sys.stderr, flush=True)
+
+
+def warn(text):
+    """Print a warning to stderr."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+@functools.lru_cache(maxsize=None)
+def warn_once(text):
+    """Print a warning to stderr, unless this process has printed it before."""
+    warn(text)
 
 
 def suggest(name, valid):

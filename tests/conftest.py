@@ -36,8 +36,8 @@ ONCE = (
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "fuzz", "step", "environments", "evaluate", "ais", "scripts"),
-    *("loop", "implementations", "stacks", "peers", "command_lines", "document"),
+    *("survival", "peers", "scripts", "environments", "step", "loop", "stacks"),
+    *("implementations", "evaluate", "report", "muon", "ais", "exact"),
 )
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pkgutil
-import sys
 import zlib
 from pathlib import Path
 from typing import List, NamedTuple, Sequence, Union
@@ -14,7 +13,7 @@ from cvae.data import download as _download
 from cvae.data.dataset import Dataset, Split
 from cvae.data.download import Limits
 from cvae.data.idx import Damaged, parse_idx_images, parse_idx_labels
-from cvae.errors import CvaeError, suggest
+from cvae.errors import CvaeError, suggest, warn
 from cvae.storage.checkout import ROOT
 
 DATASETS = ("mnist", "mnist-5k")
@@ -203,10 +202,7 @@ def _read_or_warn(directory, file):
     except Missing:
         return None
     except Damaged as damaged:
-        print(
-            f"warning: ignoring {damaged.source}: {damaged.reason}",
-            file=sys.stderr,
-        )
+        warn(f"ignoring {damaged.source}: {damaged.reason}")
         return None
 
 

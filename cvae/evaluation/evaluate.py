@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import sys
 from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from cvae import zs
 from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.data.checks import check_dataset, check_whole
 from cvae.data.dataset import Dataset
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, note, warn
 from cvae.evaluation import MAX_AIS, ais, summary
 from cvae.evaluation.partial import Partial
 from cvae.evaluation.summary import Measured, Simulated
@@ -240,10 +239,9 @@ def _partial(task):
 def _note_others(partial):
     names = ", ".join(path.name for path in partial.others())
     if names:
-        print(
-            f"note: {partial.path.parent} keeps what interrupted evaluations with "
-            f"other settings have computed: {names}",
-            file=sys.stderr,
+        note(
+            f"{partial.path.parent} keeps what interrupted evaluations with other "
+            f"settings have computed: {names}"
         )
 
 
@@ -251,11 +249,10 @@ def _warn_if_trained_on(task):
     with contextlib.suppress(CvaeError):  # the evaluation is finished whatever it is
         step = task.run.load_checkpoint(best=True).state.step
         if step != task.step:
-            print(
-                f"warning: {task.run.path} was trained on from step {task.step:,} to "
+            warn(
+                f"{task.run.path} was trained on from step {task.step:,} to "
                 f"{step:,} during its evaluation, which is of step {task.step:,}; "
-                f"evaluate again: `python scripts/evaluate.py --run {task.run.path}`",
-                file=sys.stderr,
+                f"evaluate again: `python scripts/evaluate.py --run {task.run.path}`"
             )
 
 

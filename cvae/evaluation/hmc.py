@@ -54,9 +54,8 @@ def anneal(
 
     Returns:
         z at the end, the log-weights of the chains, and the acceptance rate of each
-        move. The
-        log-weight is Σ_j (β_{j+1} - β_j) log p(x | y, z_j), z_j before move j, in
-        float64 (Neal 2001); its move is made at β_{j+1}.
+        move. The log-weight is Σ_j (β_{j+1} - β_j) log p(x | y, z_j), z_j before move
+        j, in float64 (Neal 2001); its move is made at β_{j+1}.
     """
     betas, n_moves = tf.cast(path.betas, path.steps.dtype), tf.shape(path.steps)[0]
 

@@ -4,14 +4,13 @@ import contextlib
 import hashlib
 import json
 import re
-import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, warn
 from cvae.storage.npz import read_arrays, write_arrays
 
 SAVE_SECONDS = 20.0  # of work that a killed evaluation repeats at most
@@ -99,10 +98,7 @@ class Partial:
             try:
                 self.save()
             except Exception as error:  # what ended the body matters more
-                print(
-                    f"warning: {error}; the work since the last save is lost",
-                    file=sys.stderr,
-                )
+                warn(f"{error}; the work since the last save is lost")
             raise
 
     def others(self) -> List[Path]:

@@ -7,13 +7,12 @@ sampling, evaluation and figures need, and nothing to train on.
 import itertools
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, note
 from cvae.runs.checkpoints import AVERAGE, Checkpoint
 from cvae.runs.run import KEPT, PRETRAINED, RUNS, Run, find, newest
 from cvae.storage import files
@@ -41,9 +40,9 @@ def find_or_unpack(path: Optional[Path] = None) -> Run:
         kept = _free_name(copy)
         os.rename(str(copy), str(kept))
         _copy(HERE, copy)
-        _note(f"{copy} now has the new weights of {HERE}; the run before is {kept}")
+        note(f"{copy} now has the new weights of {HERE}; the run before is {kept}")
     if path is None:
-        _note(f"there is no run yet: using the pretrained weights, {copy}")
+        note(f"there is no run yet: using the pretrained weights, {copy}")
     return Run(copy)
 
 
@@ -95,7 +94,3 @@ def _index(path):
 def _free_name(copy):
     names = (copy.with_name(f"{KEPT}{i}") for i in itertools.count(1))
     return next(name for name in names if not name.exists())
-
-
-def _note(text):
-    print(f"note: {text}", file=sys.stderr)

@@ -7,7 +7,6 @@ runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
 import contextlib
 import itertools
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
@@ -15,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional
 import numpy as np
 
 from cvae.config import Config
-from cvae.errors import CvaeError, shown, suggest
+from cvae.errors import CvaeError, note, shown, suggest, warn_once
 from cvae.runs import evaluation_file, metrics_file
 from cvae.runs.checkpoints import Checkpoint, Checkpoints, averages
 from cvae.storage import files
@@ -119,7 +118,7 @@ class Run:
         self._checkpoints.save(checkpoint, best, keep)
 
     def load_checkpoint(
-        self, best: bool = False, warn: Callable[[str], None] = files.warn_once
+        self, best: bool = False, warn: Callable[[str], None] = warn_once
     ) -> Checkpoint:
         """Return the latest whole checkpoint, or the best one.
 
@@ -140,9 +139,7 @@ class Run:
         self._check_settings(checkpoint.state.config)
         return checkpoint
 
-    def weights(
-        self, warn: Callable[[str], None] = files.warn_once
-    ) -> Dict[str, np.ndarray]:
+    def weights(self, warn: Callable[[str], None] = warn_once) -> Dict[str, np.ndarray]:
         """Return the averaged weights of the best checkpoint, or else of the latest.
 
         Names are those of the model's variables. There is a best checkpoint only in a
@@ -257,7 +254,7 @@ def newest() -> Optional[Path]:
         return None
     found = max(configs, key=lambda path: (path.stat().st_mtime_ns, path)).parent
     if link.is_symlink():
-        print(f"note: the run behind {link} is gone: using {found}", file=sys.stderr)
+        note(f"the run behind {link} is gone: using {found}")
     return found
 
 

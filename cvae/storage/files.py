@@ -3,15 +3,13 @@
 import contextlib
 import errno
 import fcntl
-import functools
 import json
 import os
 import stat
-import sys
 import tempfile
 from pathlib import Path
 
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, warn_once
 
 MAX_JSON = 1 << 20  # bytes of a JSON file; those of a run have some thousand
 # Errors of a file system that lacks a feature. Any other is a fault of the disk.
@@ -177,12 +175,6 @@ def _sync_directory(path):
             f"{path} cannot be synchronized ({error.strerror}): after a power failure, "
             "the newest files in it may be missing"
         )
-
-
-@functools.lru_cache(maxsize=None)
-def warn_once(text):
-    """Print a warning to stderr, unless this process has printed it before."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def _umask():

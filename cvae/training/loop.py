@@ -13,10 +13,9 @@ from cvae.cli import STOP_SIGNALS
 from cvae.config import Config
 from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset, Split
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, warn_once
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run, check_finite
-from cvae.storage.files import warn_once
 from cvae.training import schedule, tensorboard
 from cvae.training.budget import Budget
 from cvae.training.held_out import HeldOut

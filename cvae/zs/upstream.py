@@ -16,7 +16,7 @@ from typing import Optional, Tuple
 
 import tensorflow.compat.v1 as tf
 
-from cvae.errors import CvaeError
+from cvae.errors import CvaeError, warn
 
 _HOME_PAGE = "https://github.com/thu-ml/zhusuan"
 _BUILTIN = ("cvae.zs", {})
@@ -57,7 +57,7 @@ def choose() -> Tuple[str, dict]:
     except CvaeError as error:
         if wanted == "real":
             raise CvaeError(f"{error}; run `ZHUSUAN=real make env`") from error
-        print(f"warning: {error}; cvae.zs stands in", file=sys.stderr)
+        warn(f"{error}; cvae.zs stands in")
         return _BUILTIN
     return found or _BUILTIN
 

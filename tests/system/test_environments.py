@@ -21,6 +21,7 @@ from environments import refuse
 from paths import ROOT
 from worlds import Stage
 
+from cvae import errors
 from cvae.cli import STOP_SIGNALS, options, parser
 from cvae.errors import CvaeError
 from cvae.evaluation.partial import Partial
@@ -34,7 +35,7 @@ from cvae.training.step import Trainer
 
 @pytest.fixture(autouse=True)
 def fresh_warnings():
-    files.warn_once.cache_clear()
+    errors.warn_once.cache_clear()
 
 
 @pytest.fixture
