@@ -23,7 +23,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
 ON_ZHUSUAN = (
     *("ais", "evaluate", "exact", "implementations", "importance", "stateless"),
-    *("loop", "model", "muon", "networks", "step", "trained", "upstream"),
+    *("doors", "loop", "model", "muon", "networks", "step", "trained", "upstream"),
 )
 
 

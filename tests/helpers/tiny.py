@@ -20,6 +20,7 @@ CONFIG = Config(
     minutes=None,
     evaluate_every=2,
 )
+UNTRAINED = Config(hidden=(20, 15), z_dim=6)  # of the weights of `random_weights`
 CONV = dataclasses.replace(CONFIG, network="conv", channels=(4, 8))
 
 

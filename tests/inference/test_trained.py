@@ -12,18 +12,14 @@ from scipy import integrate, stats
 
 from cvae import zs
 from cvae.backend import stateless
-from cvae.config import Config
-from cvae.data.binarize import binarize
-from cvae.errors import CvaeError
 from cvae.inference import importance
 from cvae.inference import trained as inference
 from cvae.inference.trained import Model
 from cvae.runs.run import Run
 from cvae.training import loop
 
-CONFIG = Config(hidden=(20, 15), z_dim=6)
 TRAINED = dataclasses.replace(
-    CONFIG,
+    tiny.UNTRAINED,
     hidden=(99, 77),
     batch_size=50,
     epochs=6.0,
@@ -31,23 +27,6 @@ TRAINED = dataclasses.replace(
     average=0.9,
     warmup=0,
 )
-
-
-@pytest.fixture(scope="module")
-def weights():
-    return tiny.random_weights(tiny.shapes(CONFIG))
-
-
-@pytest.fixture(scope="module")
-def model(weights):
-    with Model(CONFIG, weights) as model:
-        yield model
-
-
-@pytest.fixture(scope="module")
-def images(mnist):
-    split = tiny.dataset(mnist, n_test=620).test
-    return binarize(split.images), split.labels
 
 
 def test_encode_and_decode_are_the_reference_networks(model, weights, images):
@@ -91,7 +70,7 @@ def noise_program():
     """Standard normal draws by their number, as any TensorFlow program makes them."""
     with tf.Graph().as_default() as graph:
         draw, shape = tf.placeholder(tf.int64, []), tf.placeholder(tf.int32, [None])
-        key = stateless.key(CONFIG.seed, draw, "evaluation")
+        key = stateless.key(tiny.UNTRAINED.seed, draw, "evaluation")
         normal = tf.cast(tf.random.stateless_normal(shape, key), tf.float64)
         return tf.Session(graph=graph).make_callable(normal, [draw, shape])
 
@@ -103,10 +82,10 @@ def noise(draw, shape):
 def importance_noise(image, c, particles):
     """What keys the particles of image number `image`, class `c`: `[particles, d]`."""
     keys = 2**39 + image * 11 * 1024
-    parts = [noise(keys, [min(particles, 10), 10, CONFIG.z_dim])[:, c]]
+    parts = [noise(keys, [min(particles, 10), 10, tiny.UNTRAINED.z_dim])[:, c]]
     for chunk, begin, end in ((1, 10, 100), (2, 100, 1000), (3, 1000, 2000)):
         if begin < particles:
-            shape = [min(end, particles) - begin, 1, CONFIG.z_dim]
+            shape = [min(end, particles) - begin, 1, tiny.UNTRAINED.z_dim]
             parts.append(noise(keys + (c + 1) * 1024 + chunk, shape)[:, 0])
     return np.concatenate(parts)
 
@@ -128,7 +107,7 @@ def test_the_bound_is_that_of_float64_numpy_on_the_checkpoints_arrays(trained, i
     with Model(run.config, run.weights()) as model:
         bound = model.bound(bits, labels)
     mean, std = reference.encode(bits, reference.one_hot(labels, 10), arrays, 2)
-    eps = [noise(10**6 * block, [500, CONFIG.z_dim]) for block in range(2)]
+    eps = [noise(10**6 * block, [500, tiny.UNTRAINED.z_dim]) for block in range(2)]
     z = (mean + std * np.concatenate(eps)[: len(bits)])[None]
     log_px, log_pz, log_qz = reference.log_weights(bits, labels, z, arrays, 10, 2)
     np.testing.assert_allclose(bound.reconstruction, log_px[0], rtol=0, atol=1e-3)
@@ -307,117 +286,3 @@ def test_results_are_the_same_bits_again(model, images):
     np.testing.assert_array_equal(
         model.bound(bits, labels).total, model.bound(bits, labels).total
     )
-
-
-def test_weights_of_another_architecture_are_refused(weights):
-    with pytest.raises(CvaeError, match="another architecture"):
-        Model(Config(hidden=(20, 16), z_dim=6), weights)
-
-
-def test_weights_of_another_type_are_refused(weights):
-    words = {name: np.full(array.shape, "x") for name, array in weights.items()}
-    for others in (words, {name: a.astype(int) for name, a in weights.items()}):
-        with pytest.raises(CvaeError, match="is of type"):
-            Model(CONFIG, others)
-
-
-def test_a_model_that_cannot_be_made_leaves_no_session_open(weights, monkeypatch):
-    closed, close = [], tf.Session.close
-    monkeypatch.setattr(
-        tf.Session, "close", lambda self: closed.append(self) or close(self)
-    )
-    opened, make = [], tf.Session.__init__
-
-    def note(self, *arguments, **keywords):
-        opened.append(self)
-        make(self, *arguments, **keywords)
-
-    monkeypatch.setattr(tf.Session, "__init__", note)
-    with pytest.raises(CvaeError):
-        Model(Config(hidden=(20, 16), z_dim=6), weights)
-    assert opened and set(opened) <= set(closed)
-
-
-GREY = np.full((2, 784), 0.5)
-ZEROS = np.zeros((2, 784), np.uint8)
-DOORS = {
-    "encode": lambda model, x, y: model.encode(x, y),
-    "bound": lambda model, x, y: model.bound(x, y),
-    "log_likelihood": lambda model, x, y: model.log_likelihood(x, y, 1),
-    "estimates": lambda model, x, y: model.estimates(
-        [(0, row, label, range(10)) for row, label in zip(x, y)], 1
-    ),
-}
-
-
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize(
-    "bits, labels, words",
-    [
-        (GREY, [1, 2], "binarize"),
-        (ZEROS + 255, [1, 2], "binarize"),
-        (GREY * np.nan, [1, 2], "binarize"),
-        (ZEROS[:, :64], [1, 2], r"not \(n, 784\)"),
-        (ZEROS.reshape(2, 28, 28), [1, 2], "flatten"),
-        (ZEROS, [1, 10], "from 1 to 10"),
-        (ZEROS, [-1, 2], "from -1"),
-        (ZEROS, [1.0, 2.0], "integers"),
-    ],
-)
-def test_no_door_takes_what_the_model_cannot(model, door, bits, labels, words):
-    with pytest.raises(CvaeError, match=words) as error:
-        DOORS[door](model, bits, labels)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("door", ["encode", "bound", "log_likelihood"])
-@pytest.mark.parametrize(
-    "bits, labels, words",
-    [(ZEROS[:0], [], "no bits"), (ZEROS, [1], "shape"), (ZEROS, np.eye(2), "shape")],
-)
-def test_no_door_takes_nothing_or_too_few_labels(model, door, bits, labels, words):
-    with pytest.raises(CvaeError, match=words):
-        DOORS[door](model, bits, labels)
-
-
-@pytest.mark.parametrize("particles", [0, -1, 1.5, 10**6 + 1, None])
-def test_no_door_takes_an_impossible_number_of_particles(model, particles):
-    with pytest.raises(CvaeError, match="particles cannot be"):
-        model.log_likelihood(ZEROS, [1, 2], particles)
-    with pytest.raises(CvaeError, match="particles cannot be"):
-        model.estimates([], particles)
-
-
-@pytest.mark.parametrize(
-    "labels, z, words",
-    [
-        ([1, 10], np.zeros((2, 6)), "labels go from 1 to 10"),
-        ([1, 2, 3], np.zeros((2, 6)), "3 labels and 2 rows"),
-        ([1, 2], np.zeros((2, 5)), "shape"),
-        ([1, 2], np.full((2, 6), np.nan), "not finite"),
-        ([], np.zeros((0, 6)), "no labels"),
-    ],
-)
-def test_decode_takes_only_classes_and_finite_z(model, labels, z, words):
-    with pytest.raises(CvaeError, match=words):
-        model.decode(labels, z)
-
-
-def test_an_estimate_of_classes_without_the_own_is_refused(model):
-    with pytest.raises(CvaeError, match="not among the classes"):
-        model.estimates([(0, ZEROS[0], 3, [1, 2])], 1)
-    with pytest.raises(CvaeError, match="no class 10"):
-        model.estimates([(0, ZEROS[0], 3, [3, 10])], 1)
-    with pytest.raises(CvaeError, match="number the items"):
-        list(model.estimates([(-1, ZEROS[0], 3, [3])], 1))
-    assert list(model.estimates([], 1)) == []
-
-
-def test_bits_of_any_type_and_lists_have_the_same_bound(model, images):
-    bits, labels = images[0][:3], images[1][:3]
-    expected = model.bound(bits, labels).total
-    for kind in (bool, np.int64, np.float64):
-        found = model.bound(bits.astype(kind), labels.astype(np.int64)).total
-        np.testing.assert_array_equal(found, expected)
-    found = model.bound(bits.tolist(), labels.tolist()).total
-    np.testing.assert_array_equal(found, expected)

@@ -26,7 +26,8 @@ except ImportError:
     sys.exit("error: no atheris here; run `make soak-fuzz`, on Python 3.7 or 3.11 on")
 
 with atheris.instrument_imports(include=["cvae", "zipfile", "json", "gzip"]):
-    import readers
+    import mutations
+import readers
 
 MEMORY = 256 << 20  # bytes
 SECONDS = 10  # for one input, before libFuzzer calls it a hang
@@ -119,7 +120,7 @@ def _mutate(data, max_size, seed):
     """libFuzzer's own mutations, and those that know headers and JSON."""
     if random.Random(seed).random() < 0.5:
         return atheris.Mutate(data, max_size)
-    return readers.mutated(data, seed)[:max_size]
+    return mutations.mutated(data, seed)[:max_size]
 
 
 def _limit_memory():

@@ -6,6 +6,7 @@
 import itertools
 import tracemalloc
 
+import mutations
 import pytest
 import readers
 from fuzzing import each, noise
@@ -57,7 +58,7 @@ def test_mutated_files_are_read_or_refused(all_readers, tmp_path, traced, name):
     reader, seen = all_readers[name], set()
 
     def check(chance):
-        data = readers.mutated(chance.choice(reader.seeds), chance.getrandbits(64))
+        data = mutations.mutated(chance.choice(reader.seeds), chance.getrandbits(64))
         seen.add(read_in_bounds(reader, data, tmp_path))
 
     each(400, check)
