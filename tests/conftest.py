@@ -50,6 +50,13 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Only the files that name the marker have tests that measure."""
+    if config.getoption("measuring") != "only" or collection_path.suffix != ".py":
+        return None
+    return "mark.measures" not in collection_path.read_text("utf-8") or None
+
+
 def pytest_itemcollected(item):
     name = item.module.__name__[len("test_") :]
     if name in ON_ZHUSUAN:
