@@ -128,6 +128,22 @@ def drawn(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def graphs():
+    """Trainers and models that tests of the loop share."""
+    from kept_graphs import KeptGraphs
+
+    made = KeptGraphs()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kept_graphs(graphs, monkeypatch):
+    """Let the loop use graphs that other tests have built."""
+    graphs.use(monkeypatch)
+
+
 @pytest.fixture
 def graph():
     """An empty default graph of TensorFlow, seeded."""

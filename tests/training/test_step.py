@@ -179,8 +179,8 @@ def test_a_trainer_whose_graph_is_not_the_models_refuses_to_start(
 def test_a_wide_net_takes_its_batch_whole_and_trains(train):
     wide = dataclasses.replace(tiny.CONFIG, hidden=(1024,))
     with Trainer(wide, train) as trainer:
-        order = schedule.order(0, 160, 600, wide)
-        bounds = trainer.steps(0, order, np.full(160, 2e-3, np.float32))
+        order = schedule.order(0, 120, 600, wide)
+        bounds = trainer.steps(0, order, np.full(120, 2e-3, np.float32))
         products = _count_products(trainer)
     assert np.isfinite(bounds).all() and bounds[-5:].mean() > bounds[:5].mean() + 50
     narrow = dataclasses.replace(tiny.CONFIG, hidden=(1023,))
