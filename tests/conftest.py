@@ -36,8 +36,8 @@ ONCE = (
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "peers", "scripts", "environments", "step", "loop", "stacks"),
-    *("implementations", "evaluate", "report", "muon", "ais", "exact"),
+    *("survival", "peers", "scripts", "stacks", "implementations", "step", "report"),
+    *("loop", "evaluate", "environments", "muon", "ais", "exact"),
 )
 
 
