@@ -36,8 +36,8 @@ ONCE = (
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "peers", "scripts", "environments", "step", "loop", "stacks"),
-    *("implementations", "evaluate", "report", "muon", "ais", "exact"),
+    *("survival", "peers", "scripts", "stacks", "implementations", "step", "report"),
+    *("loop", "evaluate", "environments", "muon", "ais", "exact"),
 )
 
 
@@ -48,6 +48,13 @@ def pytest_addoption(parser):
         default="yes",
         help="what to do with the tests that measure, and need an idle machine",
     )
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Only the files that name the marker have tests that measure."""
+    if config.getoption("measuring") != "only" or collection_path.suffix != ".py":
+        return None
+    return "mark.measures" not in collection_path.read_text("utf-8") or None
 
 
 def pytest_itemcollected(item):
@@ -119,6 +126,22 @@ def drawn(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
     standin.draw(folder / "figures")
     return folder
+
+
+@pytest.fixture(scope="session")
+def graphs():
+    """Trainers and models that tests of the loop share."""
+    from kept_graphs import KeptGraphs
+
+    made = KeptGraphs()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kept_graphs(graphs, monkeypatch):
+    """Let the loop use graphs that other tests have built."""
+    graphs.use(monkeypatch)
 
 
 @pytest.fixture

@@ -53,10 +53,9 @@ class Model:
 
     def __init__(self, config: Config, weights: Dict[str, np.ndarray]):
         self.config = config
-        with compat.new_graph() as graph:
+        with compat.new_graph() as self._graph:
             self._build(config)
-            self._variables = {v.op.name: v for v in tf.global_variables()}
-        with compat.open_session(graph, _ONE_THREAD_AN_OP) as self._session:
+        with compat.open_session(self._graph, _ONE_THREAD_AN_OP) as self._session:
             self.load(weights)
 
     def __enter__(self):
@@ -225,6 +224,7 @@ class Model:
         ]
         self._bound.append(_gaussian_kl(*self._gaussian))
         self._x_mean = generator.observe(y=y, z=self._z)["x_mean"]
+        self._variables = {v.op.name: v for v in tf.global_variables()}
 
 
 def _log_px(net):

@@ -47,9 +47,9 @@ class Trainer:
         share = tf.ConfigProto(
             intra_op_parallelism_threads=max(1, threads.cores() // _n_towers(config))
         )
-        with compat.new_graph() as graph:
+        with compat.new_graph() as self._graph:
             self._build(config, train, weighted)
-        with compat.open_session(graph, share) as self._session:
+        with compat.open_session(self._graph, share) as self._session:
             data = {self._images: train.images, self._labels: train.labels}
             self._session.run(self._initialize, data)
             if networks.pixel_bias(config):

@@ -19,7 +19,7 @@ from cvae.inference.trained import Model
 from cvae.runs.run import Run
 from cvae.training import loop
 
-EPOCHS, STEPS = 4, 16  # epochs of so few steps take seconds
+EPOCHS, STEPS = 4, 8  # epochs of so few steps take seconds
 N_IMAGES, PARTICLES = 2, (1000, 1000, 10000)  # the first ones allocate what is kept
 
 

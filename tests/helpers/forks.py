@@ -33,6 +33,8 @@ def start(script, *args, **kwargs):
         stdout: path of a file to write to instead of what `communicate` returns.
         file_size: bytes beyond which the kernel lets no file grow.
         mnist_dir: of a `tiny.whole` that the process is to find read already.
+        graphs: settings and number of images of a training whose graphs it is to find
+            built already.
     """
     return Process([str(SCRIPTS / script), *map(str, args)], **kwargs)
 
@@ -47,7 +49,9 @@ def run(script, *args, **kwargs):
 class Process:
     """A running script, as `subprocess.Popen` has it."""
 
-    def __init__(self, args, cwd=None, stdout=None, file_size=None, mnist_dir=None):
+    def __init__(
+        self, args, cwd=None, stdout=None, file_size=None, mnist_dir=None, graphs=None
+    ):
         self.args, self.returncode, self.cpu_seconds = args, None, None
         self._folder = tempfile.TemporaryDirectory(prefix="cvae-forks-")
         self._err = Path(self._folder.name, "err")
@@ -60,6 +64,7 @@ class Process:
             err=str(self._err),
             file_size=file_size,
             mnist_dir=mnist_dir and str(mnist_dir),
+            graphs=graphs,
         )
 
     def poll(self):
@@ -120,17 +125,24 @@ def _server():
 
 
 def _serve():
+    _import_all()
+    import inherited_graphs
     import tiny
 
-    _import_all()
+    from cvae.config import preset
+
     running = set()
     for line in sys.stdin:
         request = json.loads(line)
         if "poll" in request:
             reply = _poll(request["poll"], running)
         else:
-            if request["mnist_dir"]:
-                tiny.whole(request["mnist_dir"])
+            mnist_dir, graphs = request.pop("mnist_dir"), request.pop("graphs")
+            if mnist_dir:
+                tiny.whole(mnist_dir)
+            if graphs:
+                settings, n_images = graphs
+                inherited_graphs.build(preset("default", **settings), n_images)
             reply = os.fork()
             if reply == 0:
                 _live(**request)
@@ -157,7 +169,7 @@ def _poll(pid, running):
     return status, usage.ru_utime + usage.ru_stime
 
 
-def _live(args, cwd, out, err, file_size, mnist_dir):
+def _live(args, cwd, out, err, file_size):
     """Be the script: never returns."""
     status = 1
     try:

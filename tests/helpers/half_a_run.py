@@ -1,6 +1,6 @@
-"""Train runs halfway, or finish those that were stopped; for a process of its own.
+"""Train a run halfway and finish one that was stopped, also in a process of its own.
 
-The environment variable ZHUSUAN chooses the implementation.
+ZHUSUAN=builtin python tests/helpers/half_a_run.py MNIST_DIR NEW STOPPED
 """
 
 import sys
@@ -18,28 +18,32 @@ from cvae.training.step import Trainer
 
 
 def main():
-    """Take MNIST_DIR RUN... from the command line."""
+    """Begin a run and finish another."""
+    mnist_dir, new, stopped = map(Path, sys.argv[1:])
     graphs = KeptGraphs()
     loop.Trainer, held_out.Model = graphs.trainer, graphs.model
-    dataset = tiny.dataset(mnist.load("mnist", Path(sys.argv[1])))
-    for path in map(Path, sys.argv[2:]):
-        if path.exists():
-            loop.train(Run(path), dataset)
-            evaluate.evaluate_run(Run(path), dataset, particles=10, ais=0)
-        else:
-            _train_half(Run.create(path, tiny.CONFIG), dataset)
+    dataset = tiny.dataset(mnist.load("mnist", mnist_dir))
+    begin(new, dataset)
+    finish(stopped, dataset)
 
 
-def _train_half(run, dataset):
+def begin(path, dataset):
+    """Train a new run until it is stopped in the middle."""
     steps = Trainer.steps
     stop_in_the_middle()
     try:
-        loop.train(run, dataset)
+        loop.train(Run.create(path, tiny.CONFIG), dataset)
     except loop.Interrupted:
         return
     finally:
         Trainer.steps = steps
     raise AssertionError("the training was not stopped")
+
+
+def finish(path, dataset):
+    """Train it to its end and evaluate it."""
+    loop.train(Run(path), dataset)
+    evaluate.evaluate_run(Run(path), dataset, particles=10, ais=0)
 
 
 if __name__ == "__main__":

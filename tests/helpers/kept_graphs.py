@@ -2,11 +2,12 @@
 
 import dataclasses
 
+from cvae.backend import compat
 from cvae.inference.trained import Model
 from cvae.training import held_out, loop
 from cvae.training.step import Trainer
 
-_LOOP_ONLY = {  # settings that change no graph
+LOOP_ONLY = {  # settings that change no graph
     "epochs": 1.0,
     "minutes": None,
     "evaluate_every": 1,
@@ -16,6 +17,14 @@ _LOOP_ONLY = {  # settings that change no graph
     "validate": False,
     "warmup": 0,
 }
+
+
+def graph_only(kind, *args):
+    """Return a trainer or model without a session."""
+    made = kind.__new__(kind)
+    with compat.new_graph() as made._graph:
+        made._build(*args)
+    return made
 
 
 class KeptGraphs:
@@ -36,7 +45,7 @@ class KeptGraphs:
 
     def trainer(self, config, train, weighted=False):
         data = hash((train.images.tobytes(), train.labels.tobytes()))
-        key = (dataclasses.replace(config, **_LOOP_ONLY), data, weighted)
+        key = (dataclasses.replace(config, **LOOP_ONLY), data, weighted)
         if key not in self._made:
             fresh = Trainer(config, train, weighted)
             self._made[key] = fresh, fresh.state()
@@ -45,7 +54,7 @@ class KeptGraphs:
         return _Open(graph)
 
     def model(self, config, weights):
-        key = dataclasses.replace(config, **_LOOP_ONLY)
+        key = dataclasses.replace(config, **LOOP_ONLY)
         if key not in self._made:
             self._made[key] = Model(config, weights), None
         graph, _ = self._made[key]

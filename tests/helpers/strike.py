@@ -47,7 +47,13 @@ def _cut_data(mnist_dir, *sizes):
 
     from cvae.data import mnist
 
-    mnist.load = lambda *unused: tiny.dataset(tiny.whole(mnist_dir), *sizes)
+    load = mnist.load
+
+    def first(name, *unused):
+        whole = tiny.whole(mnist_dir) if name == "mnist" else load(name)
+        return tiny.dataset(whole, *sizes)
+
+    mnist.load = first
 
 
 if __name__ == "__main__":

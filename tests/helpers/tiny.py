@@ -7,7 +7,7 @@ import numpy as np
 
 from cvae.config import Config
 from cvae.data import mnist as mnist_module
-from cvae.data.dataset import Dataset, Split
+from cvae.data.dataset import Split
 
 CONFIG = Config(
     hidden=(32,),
@@ -20,18 +20,18 @@ CONFIG = Config(
     minutes=None,
     evaluate_every=2,
 )
+SCRIPTS = {"hidden": [32], "z_dim": 5, "batch_size": 500}  # of scripts that tests start
+OPTIONS = "--hidden 32 --z-dim 5 --batch-size 500".split()  # the same, for train.py
 UNTRAINED = Config(hidden=(20, 15), z_dim=6)  # of the weights of `random_weights`
 CONV = dataclasses.replace(CONFIG, network="conv", channels=(4, 8))
 
 
 def dataset(mnist, n_train=600, n_test=200):
-    """The first images of real MNIST, as a data set of its own."""
-    train, test = mnist.train, mnist.test
-    return Dataset(
-        "mnist",
-        Split(train.images[:n_train], train.labels[:n_train]),
-        Split(test.images[:n_test], test.labels[:n_test]),
-        "",
+    """The first images of a data set, as a data set of its own."""
+    (images, labels), test = mnist.train, mnist.test
+    return mnist._replace(
+        train=Split(images[:n_train], labels[:n_train]),
+        test=Split(test.images[:n_test], test.labels[:n_test]),
     )
 
 

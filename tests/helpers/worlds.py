@@ -19,6 +19,7 @@ from cvae.runs.run import Run
 from cvae.storage.npz import read_arrays
 
 TRAIN = "--hidden 16 --z-dim 4 --batch-size 100 --epochs 2 --minutes 60".split()
+SETTINGS = {"hidden": [16], "z_dim": 4, "batch_size": 100}  # of its graphs
 IMAGES = {"images": 500, "test_images": 60}
 COMMANDS = {  # each on a run that those before it have made
     "train": ["train.py", *TRAIN, "--evaluate-every", "1"],
@@ -108,6 +109,7 @@ class Stage:
             *command,
             cwd=world / "here",
             mnist_dir=self._mnist_dir,
+            graphs=(SETTINGS, IMAGES["images"]),
         )
         _, err = process.communicate()
         return process.returncode, err

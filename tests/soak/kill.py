@@ -3,8 +3,8 @@
 python tests/soak/kill.py --kills 300            # what `make soak-kill` runs
 python tests/soak/kill.py --kills 5              # what a test runs
 
-Each life is scripts/train.py in a process of its own, on the first 10,000 images of
-MNIST. It is forked with TensorFlow imported, so that a life costs a second.
+Each life is scripts/train.py in a process of its own, on the first 5,000 images of
+MNIST. It is forked with TensorFlow imported and the graphs built.
 """
 
 import _paths  # noqa: F401
@@ -25,17 +25,20 @@ import time
 import traceback
 from pathlib import Path
 
+import inherited_graphs
 import numpy as np
 import tiny
 import traps
 from paths import SCRIPTS
 
+from cvae.config import preset
 from cvae.data import mnist
 from cvae.runs.run import Run
-from cvae.training import loop  # noqa: F401  (for the lives to inherit)
+from cvae.training import loop
 
-SETTINGS = "--hidden 32 --z-dim 5 --batch-size 250 --epochs 10 --evaluate-every 2"
-LIFE = 1.5  # seconds, of which a random moment is one
+N_IMAGES = 5000
+SETTINGS = [*tiny.OPTIONS, *"--epochs 20 --evaluate-every 4".split()]
+LIFE = 1.0  # seconds, of which a random moment is one
 KILLS_A_RUN = 20
 OTHERS_EVERY = 4  # kills
 MOMENT = (None, "at a random moment")
@@ -55,10 +58,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mnist-dir", type=Path)
+    parser.add_argument("--mnist-dir")
     arguments = parser.parse_args()
-    data = tiny.dataset(mnist.load("mnist", arguments.mnist_dir), 10000, 2000)
+    data = tiny.dataset(tiny.whole(arguments.mnist_dir), N_IMAGES, 2000)
     mnist.load = lambda *unused: data
+    inherited_graphs.build(preset("default", **tiny.SCRIPTS), N_IMAGES)
     began = time.time()
     folder = Path(tempfile.mkdtemp(prefix="cvae-kill-"))
     soak = Soak(folder, random.Random(arguments.seed))
@@ -277,7 +281,7 @@ class Life:
 
 
 def start(path, seed=0, prepare=None):
-    return Life("train.py", ["--run", path, "--seed", seed] + SETTINGS.split(), prepare)
+    return Life("train.py", ["--run", path, "--seed", seed, *SETTINGS], prepare)
 
 
 def resume(path, prepare=None):

