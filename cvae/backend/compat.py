@@ -11,6 +11,7 @@ from typing import Dict, Iterator, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from tensorflow.python.util import deprecation
 
 from cvae.errors import CvaeError
 
@@ -28,7 +29,8 @@ def new_graph() -> Iterator[tf.Graph]:
     functional = tf.control_flow_v2_enabled()
     tf.disable_control_flow_v2()
     try:
-        with tf.Graph().as_default() as graph:
+        # 1.15 inspects the arguments of each operation for a warning that nobody sees.
+        with deprecation.silence(), tf.Graph().as_default() as graph:
             yield graph
     finally:
         if functional:
@@ -43,7 +45,11 @@ def open_session(
 
     A constructor calls in the body whatever may fail, and keeps the session.
     """
-    session = tf.Session(graph=graph, config=config)
+    settings = tf.ConfigProto()
+    # Grappler has optimized the graph before: the older optimizer takes only time.
+    settings.graph_options.optimizer_options.opt_level = tf.OptimizerOptions.L0
+    settings.MergeFrom(config or tf.ConfigProto())
+    session = tf.Session(graph=graph, config=settings)
     try:
         yield session
     except BaseException:

@@ -61,10 +61,8 @@ def key(seed: Any, step: Any, purpose: str) -> tf.Tensor:
         step: the training step, an int or int64 scalar.
         purpose: one of `PURPOSES`, so that draws of one step are independent.
     """
-    step = tf.cast(step, tf.int64)
-    return tf.stack(
-        [tf.cast(seed, tf.int64), step * len(PURPOSES) + PURPOSES.index(purpose)]
-    )
+    draw = step * len(PURPOSES) + PURPOSES.index(purpose)
+    return tf.convert_to_tensor([seed, draw], tf.int64)
 
 
 def binarize(intensities: tf.Tensor, draw_key: tf.Tensor) -> tf.Tensor:

@@ -1,11 +1,10 @@
 """One update of the weights: Adam or Muon, weight decay, and their moving average."""
 
-import functools
-
 import tensorflow.compat.v1 as tf
 
 from cvae.config import Config
 from cvae.networks.layers import is_kernel
+from cvae.runs.checkpoints import AVERAGE
 from cvae.training.muon import Muon
 
 AVERAGE_EVERY = 16  # steps between updates of the average, after its first `YOUNG`
@@ -57,6 +56,22 @@ def _move_average(step, config):
     # A young average forgets faster, so that the initial weights do not last in it.
     age = tf.cast(step, tf.float32)
     decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps
-    average = tf.train.ExponentialMovingAverage(decay)
-    move = functools.partial(average.apply, tf.trainable_variables())
+    pairs = [(_average_of(v), v) for v in tf.trainable_variables()]
+    share = 1.0 - decay
+
+    def move():
+        return tf.group(*(a.assign_sub((a - v) * share) for a, v in pairs))
+
     return tf.cond(due, move, tf.no_op)
+
+
+def _average_of(variable):
+    """Make the variable of the average of `variable`; both start at one value."""
+    with tf.init_scope():
+        return tf.get_variable(
+            variable.op.name + AVERAGE,
+            # A tensor of its own, because `compat.load` feeds the two different values.
+            initializer=tf.identity(variable.initial_value),
+            trainable=False,
+            use_resource=True,
+        )

@@ -50,10 +50,12 @@ class Trainer:
         with compat.new_graph() as self._graph:
             self._build(config, train, weighted)
         with compat.open_session(self._graph, share) as self._session:
-            data = {self._images: train.images, self._labels: train.labels}
-            self._session.run(self._initialize, data)
+            start = {self._images: train.images, self._labels: train.labels}
             if networks.pixel_bias(config):
-                self._start_at_log_odds(networks.pixel_bias(config), train.images)
+                bias = self._variables[f"gen/{networks.pixel_bias(config)}"]
+                value = bias.initializer.inputs[1]  # the average starts there, too
+                start[value] = _log_odds(train.images)
+            self._session.run(self._initialize, start)
 
     def steps(
         self, first_step: int, order: np.ndarray, rates: np.ndarray
@@ -92,12 +94,6 @@ class Trainer:
 
     def __exit__(self, *unused):
         self._session.close()
-
-    def _start_at_log_odds(self, bias, images):
-        names = [f"gen/{bias}", f"gen/{bias}{AVERAGE}"]
-        variables = {name: self._variables[name] for name in names}
-        log_odds = dict.fromkeys(names, _log_odds(images))
-        compat.load(self._session, variables, log_odds)
 
     def _build(self, config, train, weighted):
         self._images = tf.placeholder(tf.uint8, train.images.shape)
