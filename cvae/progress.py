@@ -70,7 +70,7 @@ class Progress:
         """Return share, rate and time left, ``40 %, 9,800 images/s, 5:12 left``."""
         elapsed = max(time.monotonic() - self._began, 1e-9)
         rate = (self._done - self._began_with) / elapsed
-        text = f"{rate:,.0f} {self._unit}s/s"
+        text = f"{rate:,.{0 if rate >= 10 else 1}f} {self._unit}s/s"
         if self._total:
             share = 100.0 * self._done / self._total
             left = (self._total - self._done) / rate if rate else 0.0

@@ -28,6 +28,13 @@ def test_share_rate_and_time_left_count_from_this_process(now, capsys):
         assert bar.summary() == "60 %, 20 images/s, 0:20 left"
 
 
+def test_a_slow_rate_has_a_decimal(now):
+    with Progress(total=100) as bar:
+        now[0] += 20.0
+        bar.advance(5)
+        assert bar.summary() == "5 %, 0.2 images/s, 6:20 left"
+
+
 def test_a_total_that_is_not_known_yet_has_no_share_and_no_time_left(now):
     with Progress(total=None) as bar:
         now[0] += 10.0
