@@ -45,7 +45,7 @@ setup(
     python_requires=">=3.7,!=3.8.*,!=3.9.*,<3.14",
     install_requires=[
         "tensorflow==1.15" + OLD,
-        "numpy>=1.16,<1.19" + OLD,
+        "numpy>=1.17,<1.19" + OLD,
         "protobuf<3.21" + OLD,
         "tensorflow>=2.20,<2.22" + NEW,
         "numpy" + NEW,

@@ -149,7 +149,7 @@ def row(variant, path, dataset, arguments):
     train, held_out, name = loop.splits(dataset, run.config)
     judged = Split(*(part[: arguments.images] for part in held_out))
     found = evaluate.evaluate_run(
-        run, dataset._replace(train=train, test=judged), PARTICLES, ais=0
+        run, dataset._replace(train=train, test=judged), PARTICLES, checks=0
     )
     return dict(
         driver.machine(),

@@ -1,8 +1,8 @@
 """Evaluate a run on the test images: bounds, log p(x|y), log p(x), classifier.
 
 python scripts/evaluate.py
-python scripts/evaluate.py --particles 100      # as published
-python scripts/evaluate.py --run runs/20211224-183000 --particles 5000 --ais 100
+python scripts/evaluate.py --checks 0           # faster
+python scripts/evaluate.py --run runs/20211224-183000 --particles 1000 --checks 500
 
 The script runs on ZhuSuan 0.4.0 if it is installed, otherwise on cvae.zs, this
 package's implementation of the same interface. ZHUSUAN=real or ZHUSUAN=builtin
@@ -14,7 +14,7 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.data import mnist
-from cvae.evaluation import MAX_AIS, tables
+from cvae.evaluation import MAX_CHECKS, tables
 from cvae.inference.importance import MAX_PARTICLES
 from cvae.runs.pretrained import find_or_unpack
 
@@ -27,23 +27,25 @@ def main():
     parser.add_argument(
         "--particles",
         type=options.whole(1, MAX_PARTICLES),
-        default=1000,
+        default=100,
         metavar="N",
         help="samples of z of each image and class for importance sampling",
     )
     parser.add_argument(
-        "--ais",
-        type=options.whole(0, MAX_AIS),
-        default=0,
+        "--checks",
+        type=options.whole(0, MAX_CHECKS),
+        default=200,
         metavar="N",
-        help="images for a second estimate, by annealed importance sampling",
+        help="images of each check of the likelihoods: test images that are estimated "
+        "with the encoder's proposal too, and simulated images that are estimated from "
+        "below and from above",
     )
     arguments = parser.parse_args()
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     from cvae.evaluation import evaluate  # TensorFlow, after all checks of the input
 
-    results = evaluate.evaluate_run(run, dataset, arguments.particles, arguments.ais)
+    results = evaluate.evaluate_run(run, dataset, arguments.particles, arguments.checks)
     print(tables.evaluation_table(results))
 
 

@@ -22,7 +22,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
 ON_ZHUSUAN = (
-    *("ais", "evaluate", "exact", "implementations", "importance", "stateless"),
+    *("evaluate", "exact", "implementations", "estimates", "sandwich", "stateless"),
     *("doors", "loop", "model", "muon", "networks", "step", "trained", "upstream"),
 )
 
@@ -37,7 +37,7 @@ ONCE = (
 # keep a single core busy at the end.
 LONGEST = (
     *("survival", "peers", "scripts", "stacks", "implementations", "step", "report"),
-    *("loop", "evaluate", "environments", "muon", "ais", "exact"),
+    *("loop", "evaluate", "environments", "muon", "exact"),
 )
 
 

@@ -1,3 +1,3 @@
 """Measure how good a run is."""
 
-MAX_AIS = 10**4  # images
+MAX_CHECKS = 10**4  # images of each check of the likelihoods

@@ -7,22 +7,25 @@ from typing import Any, Dict, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from cvae import zs
+from cvae.backend import threads
 from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.data.checks import check_dataset, check_whole
 from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError, note, warn
-from cvae.evaluation import MAX_AIS, ais, summary
+from cvae.evaluation import MAX_CHECKS, sandwich, summary
 from cvae.evaluation.partial import Partial
-from cvae.evaluation.summary import Measured, Simulated
-from cvae.inference import importance
+from cvae.evaluation.sandwich import Sandwich
+from cvae.evaluation.summary import Measured
+from cvae.inference import estimates, importance, laplace
+from cvae.inference.blocks import slices
 from cvae.inference.trained import Model
 from cvae.progress import Progress
 from cvae.runs.checkpoints import averages
 from cvae.runs.run import Run, check_finite
 
-FORMAT = 3  # of the rows of an interrupted evaluation; others are not continued
-# Number of the first simulated image, above those of test images; whole batches.
-SIMULATED = ais.BATCH * 2**15
+FORMAT = 4  # of the rows of an interrupted evaluation; others are not continued
+ENCODER_PARTICLES = 5000  # with which the encoder's proposal is compared
+ENCODER_BLOCK = 10  # images, so that a block does not take longer than any other
 
 
 class Task(NamedTuple):
@@ -35,7 +38,7 @@ class Task(NamedTuple):
     dataset: Dataset
     bits: np.ndarray  # uint8 [n, x_dim] of the test images, with a fixed seed
     particles: int  # for importance sampling
-    ais: int  # images for annealed importance sampling
+    checks: int  # images on which the likelihoods are checked
 
     @property
     def labels(self) -> np.ndarray:
@@ -44,7 +47,7 @@ class Task(NamedTuple):
 
 
 def evaluate_run(
-    run: Run, dataset: Dataset, particles: int, ais: int
+    run: Run, dataset: Dataset, particles: int, checks: int
 ) -> Dict[str, Any]:
     """Evaluate `run` with progress bars, write its evaluation and return it.
 
@@ -56,7 +59,9 @@ def evaluate_run(
 
     Args:
         particles: samples of z for importance sampling, of each image and class.
-        ais: test images for annealed importance sampling; 0 for none.
+        checks: images of each check of the likelihoods, 0 for none: test images that
+            are estimated with the encoder's proposal too, and simulated images that are
+            estimated from below and from above.
 
     Raises:
         CvaeError: an argument is out of range, the run has no checkpoint, `dataset`
@@ -64,7 +69,7 @@ def evaluate_run(
             interrupted evaluation is damaged, or the disk refuses.
     """
     check_whole("particles", particles, 1, importance.MAX_PARTICLES)
-    check_whole("ais", ais, 0, MAX_AIS)
+    check_whole("checks", checks, 0, MAX_CHECKS)
     check_dataset(dataset, run.config.n_classes, run.config.x_dim)
     checkpoint = run.load_checkpoint(best=True)
     task = Task(
@@ -75,8 +80,13 @@ def evaluate_run(
         dataset,
         binarize(dataset.test.images),
         int(particles),
-        min(int(ais), len(dataset.test.images)),
+        min(int(checks), len(dataset.test.images)),
     )
+    if run.config.z_dim > laplace.MAX_DIM:
+        note(
+            f"the Laplace proposal is for a z_dim up to {laplace.MAX_DIM:,}, not for "
+            f"{run.config.z_dim:,}; the encoder's proposal is used instead"
+        )
     with _partial(task).kept() as partial:
         _note_others(partial)
         results, arrays = evaluate(task, partial)
@@ -97,8 +107,8 @@ def evaluate(
     with Model(task.run.config, task.weights) as model:
         measured = _measure(model, task, partial)
         results = summary.summarize(measured)
-        if task.ais:
-            results["ais"] = _second_opinion(model, task, partial, measured)
+        if task.checks:
+            results.update(_checks(model, task, partial, measured))
         results["train_bound"] = _train_bound(model, task.dataset, len(task.bits))
     results["bits_seed"] = TEST_BITS_SEED
     results["dataset"], results["note"] = task.dataset.name, task.dataset.note
@@ -107,18 +117,21 @@ def evaluate(
         "trained": list(dict.fromkeys(task.trained_with)),
         "evaluated": partial.makers,
     }
-    return results, summary.arrays(measured)
+    arrays = summary.arrays(measured)
+    if task.checks:
+        arrays["encoder_ess"] = partial.rows("encoder")[:, -1]
+    return results, arrays
 
 
 def _measure(model, task, partial):
     bound = model.bound(task.bits, task.labels)
     check_finite(np.stack(bound), task.run)
     mean, logstd = model.encode(task.bits, task.labels)
-    rows = _importance(model, task, partial)
+    rows = _likelihoods(model, task, partial)
     n_classes, marks = task.run.config.n_classes, importance.levels(task.particles)
-    widths = [n_classes, n_classes, len(marks), len(marks)]
+    widths = [n_classes] * 3 + [len(marks)] * 2
     parts = np.split(rows, np.cumsum(widths), axis=1)
-    decisive, particles, own, marginal, ess = parts
+    decisive, particles, fallback, own, marginal, ess = parts
     return Measured(
         labels=task.labels.astype(np.int64),
         bound=bound.total.astype(np.float64),
@@ -133,79 +146,64 @@ def _measure(model, task, partial):
         own=own,
         marginal=marginal,
         particles=particles,
+        fallback=fallback > 0,
     )
 
 
-def _importance(model, task, partial):
-    """Return the `_row` of each test image; compute those that `partial` lacks."""
-    classes = range(task.run.config.n_classes)
-    done, n = len(partial.rows("importance")), len(task.bits)
-    todo = [(i, task.bits[i], int(task.labels[i]), classes) for i in range(done, n)]
-    with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(Progress(n, done, label="importance sampling"))
-        found = model.estimates(todo, task.particles)
-        stack.enter_context(contextlib.closing(found))
-        for (_, _, label, _), estimate in zip(todo, found):
-            row = _row(estimate, label)
-            check_finite(row, task.run)
-            partial.add("importance", row[None])
-            progress.advance(1)
-    return partial.rows("importance")
+def _likelihoods(model, task, partial):
+    """Return a row of numbers for each test image, which `_measure` splits."""
 
-
-def _row(estimate, label):
-    """Return an `importance.Estimate` as a row of numbers, which `_measure` splits."""
-    return np.concatenate(
-        [
-            estimate.decisive,
-            estimate.particles,
-            estimate.log_likelihoods[:, label],
-            summary.marginal(estimate.log_likelihoods),
-            estimate.ess[label : label + 1],
-        ]
-    )
-
-
-def _second_opinion(model, task, partial, measured):
-    """Return AIS of the first test images and of as many simulated images."""
-    with ais.Annealer(task.run.config, task.weights) as annealer:
-
-        def forward(first, n):
-            part = slice(first, first + n)
-            return annealer.forward(task.bits[part], task.labels[part], first)[:, None]
-
-        def simulated(first, n):
-            bits, labels, z = annealer.simulate(first, n)
-            estimates = Simulated(
-                annealer.forward(bits, labels, SIMULATED + first),
-                annealer.backward(bits, labels, z, SIMULATED + first),
-                model.log_likelihood(bits, labels, task.particles, SIMULATED + first),
-            )
-            return np.stack(estimates, 1)
-
-        of_test = _in_batches(task, partial, "annealing", forward)
-        of_simulated = _in_batches(task, partial, "annealing simulated", simulated)
-        return summary.annealing(
-            {
-                "chains": ais.CHAINS,
-                "temperatures": ais.TEMPERATURES,
-                "leapfrog_steps": ais.LEAPFROG_STEPS,
-            },
-            annealer.acceptance,
-            of_test[:, 0],
-            measured.own[: task.ais, -1],
-            Simulated(*of_simulated.T),
+    def of_block(part, go_on):
+        bits, labels = task.bits[part], task.labels[part].astype(np.int64)
+        found = estimates.of_all_classes(
+            model, bits, labels, task.particles, part.start, go_on
         )
+        own = found.log_likelihoods[:, np.arange(len(labels)), labels]
+        columns = found.decisive, found.particles, found.fallback, own.T
+        marginal = summary.marginal(found.log_likelihoods).T
+        return np.column_stack([*columns, marginal, found.ess])
+
+    stage, n = "importance sampling", len(task.bits)
+    return _in_blocks(task, partial, stage, n, estimates.BLOCK, of_block)
 
 
-def _in_batches(task, partial, stage, work):
-    """Return the rows of all images; `work(first, n)` computes the missing ones."""
+def _checks(model, task, partial, measured):
+    """Return how the likelihoods compare with the encoder's, and the sandwich."""
+
+    def by_encoder(part, go_on):
+        bits, labels = task.bits[part], task.labels[part]
+        found = estimates.by_encoder(
+            model, bits, labels, ENCODER_PARTICLES, part.start, go_on
+        )
+        return np.column_stack([found.log_likelihoods.T, found.ess])
+
+    def simulated(part, go_on):
+        n = part.stop - part.start
+        return np.stack(sandwich.of_block(model, part.start, n, go_on), 1)
+
+    n, size = task.checks, estimates.BLOCK
+    encoder = _in_blocks(task, partial, "encoder", n, ENCODER_BLOCK, by_encoder)
+    rows = _in_blocks(task, partial, "sandwich", n, size, simulated)
+    marks = importance.levels(ENCODER_PARTICLES)
+    return {
+        "encoder": summary.of_encoder(marks, encoder, measured),
+        "sandwich": summary.of_sandwich(Sandwich(*rows.T)),
+    }
+
+
+def _in_blocks(task, partial, stage, n, size, work):
+    """Return the rows of n images; `work(slice, go_on)` computes those of a block."""
     done = len(partial.rows(stage))
-    with Progress(task.ais, done, label=stage) as progress:
-        for first in range(done, task.ais, ais.BATCH):
-            n = min(ais.BATCH, task.ais - first)
-            partial.add(stage, work(first, n))
-            progress.advance(n)
+    todo = [part for part in slices(n, size) if part.start >= done]
+    todo = [slice(part.start, min(part.stop, n)) for part in todo]
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(Progress(n, done, label=stage))
+        found = threads.each(work, todo)
+        stack.enter_context(contextlib.closing(found))
+        for rows in found:
+            check_finite(rows, task.run)
+            partial.add(stage, rows)
+            progress.advance(len(rows))
     return partial.rows(stage)
 
 
@@ -221,17 +219,20 @@ def _partial(task):
         "weights": weights.hexdigest(),
         "images": bits.hexdigest(),
         "particles": task.particles,
-        "rules": [importance.MARGIN, importance.CLOSE, importance.DECISIVE],
-        "ais": [task.ais, ais.CHAINS, ais.TEMPERATURES, ais.LEAPFROG_STEPS],
+        "rules": [
+            *(estimates.PILOT, estimates.MARGIN, estimates.CLOSE),
+            *(estimates.DECISIVE, estimates.BLOCK, laplace.SCALE),
+        ],
+        "checks": [task.checks, ENCODER_PARTICLES, sandwich.PARTICLES, sandwich.STEPS],
     }
     marks = len(importance.levels(task.particles))
-    width = 2 * task.run.config.n_classes + 2 * marks + 1
-    stages = {"importance": (len(task.bits), width)}
-    if task.ais:
-        stages.update(
-            {"annealing": (task.ais, 1), "annealing simulated": (task.ais, 3)}
-        )
-    label = f"particles-{task.particles}-ais-{task.ais}"
+    width = 3 * task.run.config.n_classes + 2 * marks + 1
+    stages = {"importance sampling": (len(task.bits), width)}
+    if task.checks:
+        width = len(importance.levels(ENCODER_PARTICLES)) + 1
+        stages["encoder"] = (task.checks, width)
+        stages["sandwich"] = (task.checks, len(Sandwich._fields))
+    label = f"particles-{task.particles}-checks-{task.checks}"
     base = task.run.partial_path
     return Partial(base, task.step, label, settings, stages, zs.IMPLEMENTATION)
 

@@ -1,13 +1,15 @@
 """Summarize measured numbers as `evaluation.json`: means, errors, rates, in NumPy."""
 
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from cvae.inference import importance
+from cvae.evaluation import sandwich
+from cvae.evaluation.sandwich import Sandwich
+from cvae.inference.estimates import decisive_particles
 
 ACTIVE = 0.01  # Cov_x(E_q[z_u]) above which a unit is active
-MISTAKES = 20  # listed at most
+LISTED = 20  # images of a kind, at most
 _NORMAL_95 = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
@@ -27,14 +29,7 @@ class Measured(NamedTuple):
     own: np.ndarray  # [n, levels], log p(x | y) of the image's class at each level
     marginal: np.ndarray  # [n, levels], log p(x)
     particles: np.ndarray  # [n, K], number of particles of `decisive`
-
-
-class Simulated(NamedTuple):
-    """Three estimates of log p(x | y) of the same simulated images, `[n]`, in nats."""
-
-    forward: np.ndarray  # from below, by AIS
-    backward: np.ndarray  # from above, by AIS
-    importance: np.ndarray  # from below, by importance sampling
+    fallback: np.ndarray  # [n, K], whether no mode was found for the proposal
 
 
 def summarize(measured: Measured) -> Dict[str, Any]:
@@ -45,14 +40,15 @@ def summarize(measured: Measured) -> Dict[str, Any]:
     results["log_likelihood"]["particles"] = particles
     results["marginal"]["particles"] = particles
     results["growth"] = _growth(measured)
-    results["ess"] = {
-        "median": float(np.median(measured.ess)),
-        "p5": float(np.percentile(measured.ess, 5)),
-        "particles": particles,
+    results["ess"] = _ess(measured.ess, particles)
+    failed = measured.fallback.any(1)
+    results["fallback"] = {
+        "pairs": int(measured.fallback.sum()),
+        "images": np.flatnonzero(failed)[:LISTED].tolist(),
     }
     results["classifier"] = dict(
         _classifier(measured.decisive, measured.labels),
-        particles=importance.decisive_particles(particles),
+        particles=decisive_particles(particles),
     )
     results["latent"] = _latent(measured.mean, measured.logstd)
     results["per_class"] = _per_class(measured, quantities)
@@ -70,35 +66,40 @@ def arrays(measured: Measured) -> Dict[str, np.ndarray]:
     )
 
 
-def annealing(
-    effort: Dict[str, int],
-    acceptance: float,
-    forward: np.ndarray,
-    importance: np.ndarray,
-    simulated: Simulated,
+def of_encoder(
+    marks: Sequence[int], rows: np.ndarray, measured: Measured
 ) -> Dict[str, Any]:
-    """Return "ais" of `evaluation.json`: means with errors over images, in nats.
+    """Return "encoder" of `evaluation.json`: the same images by the encoder's proposal.
 
     Args:
-        effort: the numbers of chains, temperatures and leapfrog steps, by name.
-        acceptance: the acceptance rate of the moves.
-        forward: estimates of log p(x | y) of test images by AIS, `[n]`.
-        importance: estimates of the same images by importance sampling.
+        marks: the numbers of particles.
+        rows: log p(x | y) of the first images at each of them, and the effective sample
+            size at the last, `[n, levels + 1]`.
     """
+    estimates, ess = rows[:, :-1], rows[:, -1]
+    laplace = measured.own[: len(rows), -1]
     return {
-        "images": len(forward),
-        **effort,
-        "acceptance": acceptance,
-        "log_likelihood": mean_and_stderr(forward),
-        "importance": mean_and_stderr(importance),
-        "difference": mean_and_stderr(forward - importance),
-        "simulated": {
-            "images": len(simulated.forward),
-            "forward": mean_and_stderr(simulated.forward),
-            "backward": mean_and_stderr(simulated.backward),
-            "gap": mean_and_stderr(simulated.backward - simulated.forward),
-            "importance": mean_and_stderr(simulated.importance),
-        },
+        "images": len(rows),
+        "growth": [
+            {"particles": particles, "log_likelihood": mean_and_stderr(column)}
+            for particles, column in zip(marks, estimates.T)
+        ],
+        "ess": _ess(ess, marks[-1]),
+        "laplace": mean_and_stderr(laplace),
+        "difference": mean_and_stderr(laplace - estimates[:, -1]),
+    }
+
+
+def of_sandwich(found: Sandwich) -> Dict[str, Any]:
+    """Return "sandwich" of `evaluation.json`: means over simulated images, in nats."""
+    return {
+        "images": len(found.below),
+        "particles": sandwich.PARTICLES,
+        "steps": sandwich.STEPS,
+        "acceptance": float(found.acceptance.mean()),
+        "below": mean_and_stderr(found.below),
+        "above": mean_and_stderr(found.above),
+        "gap": mean_and_stderr(found.above - found.below),
     }
 
 
@@ -122,6 +123,11 @@ def wilson(errors: int, n: int) -> Tuple[float, float]:
     middle = (errors + square / 2) / (n + square)
     half = _NORMAL_95 * np.sqrt(errors * (n - errors) / n + square / 4) / (n + square)
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def _ess(values, particles):
+    median, p5 = (float(np.percentile(values, share)) for share in (50, 5))
+    return {"median": median, "p5": p5, "particles": particles}
 
 
 def _quantities(measured):
@@ -160,7 +166,7 @@ def _classifier(log_likelihoods, labels):
     own = log_likelihoods[np.arange(n), labels]
     log_odds = log_likelihoods.max(1) - own
     wrong = np.flatnonzero(predicted != labels)
-    worst = wrong[np.argsort(-log_odds[wrong], kind="stable")][:MISTAKES]
+    worst = wrong[np.argsort(-log_odds[wrong], kind="stable")][:LISTED]
     confusion = np.zeros((n_classes, n_classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
     low, high = wilson(len(wrong), n)

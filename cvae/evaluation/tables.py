@@ -16,8 +16,10 @@ _MAIN = (
 def evaluation_table(results: Dict[str, Any]) -> str:
     """Return `results`, an `evaluation.json`, as aligned lines."""
     parts = [_main(results), _growth(results), _remarks(results)]
-    if "ais" in results:
-        parts.append(_ais(results["ais"]))
+    if "encoder" in results:
+        parts.append(_encoder(results["encoder"]))
+    if "sandwich" in results:
+        parts.append(_sandwich(results["sandwich"]))
     parts.append(_per_class(results["per_class"]))
     if results["note"]:
         parts.insert(0, [results["note"]])
@@ -63,6 +65,8 @@ def _remarks(results):
     return [
         f"effective sample size {ess['median']:.1f} of {ess['particles']:,} (median), "
         f"{ess['p5']:.1f} (5th percentile)",
+        f"no mode found         {results['fallback']['pairs']:,} images and classes, "
+        "estimated by the encoder's proposal",
         f"Bayes classifier      {found['errors']:,} errors: {rate:.2f} % (95 %: "
         f"{low:.2f} to {high:.2f})",
         f"  near-ties           decided by {found['particles']:,} particles a class",
@@ -72,26 +76,33 @@ def _remarks(results):
     ]
 
 
-def _ais(found):
-    title = (
-        f"AIS, {found['images']:,} images, {found['chains']} chains x "
-        f"{found['temperatures']:,} temperatures, {100 * found['acceptance']:.0f} % "
-        "accepted"
-    )
-    simulated = found["simulated"]
-    rows = (
-        [found[k] for k in ("importance", "log_likelihood")]
-        + [None, found["difference"]],
-        [simulated[k] for k in ("importance", "forward", "backward", "gap")],
-    )
-    lines = [("", "importance", "AIS", "AIS, backward", "difference")]
-    for name, cells in zip(("test", "simulated"), rows):
-        lines.append((name, *map(_cell, cells)))
-    widths = ("9", ">17", ">17", ">17", ">16")
-    return [title] + [
-        " ".join(f"{cell:{width}}" for cell, width in zip(line, widths))
-        for line in lines
+def _encoder(found):
+    last, ess = found["growth"][-1], found["ess"]
+    title = f"proposals compared, {found['images']:,} test images"
+    return [
+        f"{title:36} {'log p(x|y)':>18}",
+        f"{'  Laplace':36} {_cell(found['laplace']):>18}",
+        f"{_label('  encoder', last['particles']):36} "
+        f"{_cell(last['log_likelihood']):>18}",
+        f"{'  difference':36} {_cell(found['difference']):>18}",
+        f"  effective sample size of the encoder's: {ess['median']:.1f} (median), "
+        f"{ess['p5']:.1f} (5th percentile)",
     ]
+
+
+def _sandwich(found):
+    title = f"{found['images']:,} images drawn from the model"
+    return [
+        f"{title:36} {'log p(x|y)':>18}",
+        f"{_label('  from below', found['particles']):36} {_cell(found['below']):>18}",
+        f"{_label('  from above', found['steps'], 'steps'):36} "
+        f"{_cell(found['above']):>18}",
+        f"{'  gap':36} {_cell(found['gap']):>18}",
+    ]
+
+
+def _label(text, number, unit="particles"):
+    return f"{text}, {number:,} {unit}"
 
 
 def _per_class(rows):

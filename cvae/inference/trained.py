@@ -1,6 +1,6 @@
 """A trained model as functions of arrays: encode, decode, bound, importance weights."""
 
-from typing import Callable, Dict, Generator, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,22 +9,19 @@ from cvae import zs
 from cvae.backend import compat, stateless, threads
 from cvae.config import Config
 from cvae.data import checks
-from cvae.errors import CvaeError
-from cvae.inference import importance
+from cvae.inference import estimates, importance
 from cvae.inference.blocks import filled_up, slices
-from cvae.inference.importance import Proposals
+from cvae.inference.importance import ROWS
 from cvae.model import build_generator, build_networks, build_variational
 
 BLOCK = 500  # images a call; fixed, because a block keys its draws of z
-ROWS = 2000  # of z that `decode` takes at once
+DIFFERENCE = 2e-3  # in z, between the logits whose difference is the Jacobian's
 
 # Blocks of work run side by side instead, and rounding does not depend on the machine's
 # cores. It takes effect for this session only, because of `cvae/__init__.py`.
 _ONE_THREAD_AN_OP = tf.ConfigProto(intra_op_parallelism_threads=1)
 
-# Sizes for `stateless.number`.
-_DRAWS = 10**6  # of a block of images
-_CHUNKS = 2**10  # of an image's class, for `importance.MAX_PARTICLES`
+_DRAWS = 10**6  # numbers of a block of images
 
 
 class Bound(NamedTuple):
@@ -40,9 +37,8 @@ class Model:
     """Generator and variational net with the weights of one run.
 
     Draws of z for the bound are keyed by (`config.seed`, block of images), those for
-    importance weights by (`config.seed`, number of the image, class, chunk of
-    particles), so that a result depends on nothing else. Several threads may use one
-    model.
+    log p(x | y) by (`config.seed`, number of the image, class), so that they depend on
+    nothing else. Several threads may use one model.
 
     Every method takes bits `[n, x_dim]`, 0 or 1, and labels `[n]`, integers from 0 to
     K - 1, n not 0, and raises `CvaeError` for anything else.
@@ -102,129 +98,113 @@ class Model:
             feed = {  # filled up, because rounding depends on the number of rows
                 self._bits: filled_up(bits[part], BLOCK),
                 self._labels: filled_up(labels[part], BLOCK),
-                self._draw: stateless.number("bound", number, (0, _DRAWS)),
+                self._draw: number * _DRAWS,
             }
             return np.stack(self._session.run(self._bound, feed))
 
         found = threads.each(of_block, enumerate(slices(len(bits), BLOCK)))
         return Bound(*np.concatenate(list(found), 1)[:, : len(bits)])
 
+    def posterior(self, bits: np.ndarray, labels: np.ndarray) -> "Posterior":
+        """Return p(z | x, y) of each pair (x, y), up to a factor, as functions of z."""
+        return Posterior(self, *self._checked(bits, labels))
+
     def log_likelihood(
         self, bits: np.ndarray, labels: np.ndarray, particles: int, first: int = 0
     ) -> np.ndarray:
-        """Estimate log p(x | y) of each image by importance sampling, float64 `[n]`.
+        """Estimate log p(x | y) of each image in nats, float64 `[n]`.
 
         Args:
+            particles: of the Laplace proposal, for each image.
             first: number of the first image, which keys its draws.
         """
         bits, labels = self._checked(bits, labels)
-        own = [(first + i, bits[i], c, [c]) for i, c in enumerate(labels)]
-        found = self._estimates(own, _checked_particles(particles))
-        return np.array([estimate.log_likelihoods[-1, 0] for estimate in found])
+        particles = checks.check_whole(
+            "particles", particles, 1, importance.MAX_PARTICLES
+        )
 
-    def estimates(self, images: Sequence[Tuple], particles: int) -> Generator:
-        """Yield `importance.estimate` of each image, from one thread for each core.
+        def of_block(part, go_on):
+            found = estimates.of_own_class(
+                self, bits[part], labels[part], particles, first + part.start, go_on
+            )
+            return found.log_likelihoods[-1]
 
-        Args:
-            images: (number, bits `[x_dim]`, label, the classes to estimate, the label
-                among them) of each. The number keys the draws.
-        """
-        images = list(images)
-        if images:
-            self._checked([image[1] for image in images], [i[2] for i in images])
-        for classes in {tuple(classes) for _, _, _, classes in images}:
-            checks.check_classes(classes, self.config.n_classes)
-        for number, _, label, classes in images:
-            if label not in classes:
-                raise CvaeError(
-                    f"image {number} has label {label}, which is not among the classes "
-                    "to estimate: add it to them"
-                )
-        return self._estimates(images, _checked_particles(particles))
-
-    def _estimates(self, images, particles):
-        def of_image(image, go_on):
-            number, bits, label, classes = image
-            proposals = self._proposals(number, bits, go_on)
-            return importance.estimate(proposals, classes, label, particles)
-
-        return threads.each(of_image, images)
+        blocks = slices(len(bits), estimates.BLOCK)
+        return np.concatenate(list(threads.each(of_block, blocks)))
 
     def _checked(self, bits, labels):
         bits = checks.check_bits(bits, self.config.x_dim)
         return bits, checks.check_labels(labels, len(bits), self.config.n_classes)
 
-    def _proposals(self, image: int, bits: np.ndarray, go_on: Callable) -> Proposals:
-        """Return the proposals of one image; `first` encodes it with every class.
-
-        The first particles of all classes are drawn and weighted in a single session
-        call. The encoder's output for each class is kept, and fed for later chunks.
-        """
-        n_classes = self.config.n_classes
-
-        def draw(c, chunk):  # -1 for all classes
-            places = (c + 1, n_classes + 1), (chunk, _CHUNKS)
-            return stateless.number("importance", image, *places)
-
-        every = {
-            self._bits: np.broadcast_to(bits, (n_classes, len(bits))),
-            self._labels: np.arange(n_classes),
-            self._draw: draw(-1, 0),
-        }
-        encoded = []
-
-        def first(n, classes):
-            go_on()
-            feed = dict(every)
-            feed.update({self._particles: n, self._chosen: classes})
-            fetches = [self._log_weights, self._posterior]
-            log_weights, parameters = self._session.run(fetches, feed)
-            encoded[:] = parameters
-            return log_weights
-
-        def more(c, chunk, n):
-            go_on()
-            feed = dict(zip(self._posterior, [part[c : c + 1] for part in encoded]))
-            feed[self._bits], feed[self._labels] = bits[None], [c]
-            feed[self._draw] = draw(int(c), chunk)
-            feed[self._particles] = n
-            return self._session.run(self._log_weights, feed)[:, 0]
-
-        return Proposals(first, more)
-
     def _build(self, config):
         self._bits = tf.placeholder(tf.uint8, [None, config.x_dim])
         self._labels = tf.placeholder(tf.int32, [None])
-        self._z = tf.placeholder(tf.float32, [1, None, config.z_dim])
-        self._particles = tf.placeholder_with_default(1, [])
         self._draw = tf.placeholder_with_default(tf.constant(0, tf.int64), [])
-        everyone = tf.range(tf.size(self._labels))
-        self._chosen = tf.placeholder_with_default(everyone, [None])
 
         x = tf.cast(self._bits, tf.float32)
         y = tf.one_hot(self._labels, config.n_classes)
         draw_key = stateless.key(config.seed, self._draw, "evaluation")
         nets = build_networks(config)
-        variational = build_variational(nets, x, y, draw_key, config, self._particles)
-        q = variational.observe()
+        q = build_variational(nets, x, y, draw_key, config, 1).observe()
         self._gaussian = [q["z"].dist.mean, q["z"].dist.logstd]
-        self._posterior = self._gaussian  # all of the encoder's output, to be fed again
-        # z is drawn for all rows, so that a row's draw does not depend on the choice.
-        chosen = [tf.gather(part, self._chosen) for part in (x, y)]
-        z = tf.gather(q["z"].tensor, self._chosen, axis=1)
-        n = tf.size(self._chosen)
-        generator = build_generator(nets, n, config, self._particles)
-        joint = generator.observe(x=chosen[0], y=chosen[1], z=z)
-        log_px, log_pz = _log_px(joint), joint.cond_log_prob("z")  # [particles, chosen]
-        log_qz = tf.gather(q.cond_log_prob("z"), self._chosen, axis=1)
-        self._log_weights = log_px + log_pz - log_qz
-        self._bound = [
-            tf.reduce_mean(part, 0)
-            for part in (self._log_weights, log_px, log_qz - log_pz)
-        ]
+        generator = build_generator(nets, tf.size(self._labels), config)
+        shape = [None, None, config.z_dim]  # particles, n, d
+        self._z = tf.placeholder_with_default(q["z"].tensor, shape)
+        joint = generator.observe(x=x, y=y, z=self._z)
+        log_px, log_pz = _log_px(joint), joint.cond_log_prob("z")  # [particles, n]
+        self._log_joint = log_px + log_pz
+        self._x_mean = joint["x_mean"]
+        self._linearized = _linearize(nets.decoder, x, y, self._z[0])
+        log_qz = q.cond_log_prob("z")
+        parts = log_px + log_pz - log_qz, log_px, log_qz - log_pz
+        self._bound = [tf.reduce_mean(part, 0) for part in parts]
         self._bound.append(_gaussian_kl(*self._gaussian))
-        self._x_mean = generator.observe(y=y, z=self._z)["x_mean"]
         self._variables = {v.op.name: v for v in tf.global_variables()}
+
+
+class Posterior:
+    """p(z | x, y) of n pairs (x, y), up to a factor, as functions of z."""
+
+    def __init__(self, model: Model, bits: np.ndarray, labels: np.ndarray):
+        self._model, self._bits, self._labels = model, bits, labels
+
+    def __getitem__(self, rows: Any) -> "Posterior":
+        return Posterior(self._model, self._bits[rows], self._labels[rows])
+
+    def log_joint(self, z: np.ndarray) -> np.ndarray:
+        """Return log p(x, z | y) of z `[particles, n, d]`, `[particles, n]` in nats."""
+        parts = slices(z.shape[1], max(1, ROWS // len(z)))
+        found = [self._run(self._model._log_joint, z[:, part], part) for part in parts]
+        return np.concatenate(found, 1)
+
+    def linearize(self, z: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Return gradient `[n, d]` and curvature `[n, d, d]` of log p(x, z | y) at z.
+
+        The curvature is the generalized Gauss-Newton matrix H of
+        `cvae.inference.laplace`.
+        """
+        fetches, found = self._model._linearized, []
+        for part in slices(len(z), max(1, ROWS // (1 + z.shape[1]))):
+            found.append(self._run(fetches, z[part][None], part))
+        gradient, curvature = (np.concatenate(parts) for parts in zip(*found))
+        return gradient.astype(np.float64), curvature.astype(np.float64)
+
+    def _run(self, fetches, z, part):
+        model, bits, labels = self._model, self._bits[part], self._labels[part]
+        feed = {model._z: z, model._bits: bits, model._labels: labels}
+        return model._session.run(fetches, feed)
+
+
+def _linearize(decoder, x, y, z):
+    """Return gradient and curvature of log p(x, z | y); J is taken by differences."""
+    d = z.shape.as_list()[-1]
+    moves = DIFFERENCE * tf.eye(d)[:, None]
+    logits = decoder(y, tf.concat([z[None], z + moves], 0))  # [1 + d, n, x_dim]
+    jacobian = (logits[1:] - logits[:1]) / DIFFERENCE  # [d, n, x_dim]
+    means = tf.sigmoid(logits[0])
+    gradient = tf.transpose(tf.reduce_sum(jacobian * (x - means), -1)) - z
+    scaled = tf.transpose(jacobian * tf.sqrt(means * (1.0 - means)), [1, 0, 2])
+    return gradient, tf.matmul(scaled, scaled, transpose_b=True) + tf.eye(d)
 
 
 def _log_px(net):
@@ -250,7 +230,3 @@ def _gaussian_kl(mean, logstd):
     """KL(N(mean, diag std²) || N(0, I)) (Kingma & Welling 2014, appendix B)."""
     terms = tf.exp(2.0 * logstd) + tf.square(mean) - 1.0 - 2.0 * logstd
     return 0.5 * tf.reduce_sum(terms, -1)
-
-
-def _checked_particles(particles):
-    return checks.check_whole("particles", particles, 1, importance.MAX_PARTICLES)

@@ -24,22 +24,22 @@ COUNT = Form("a whole number from 1 up", lambda v: WHOLE.fits(v) and v > 0)
 _ESTIMATE = {"mean": NUMBER, "stderr": AMOUNT}
 _WITH_PARTICLES = dict(_ESTIMATE, particles=COUNT)
 _BOUNDS = ("bound", "reconstruction", "kl", "kl_sampled")
-AIS = {
+_ESS = {"median": AMOUNT, "p5": AMOUNT, "particles": COUNT}
+_ENCODER = {
     "images": COUNT,
-    "chains": COUNT,
-    "temperatures": COUNT,
-    "leapfrog_steps": COUNT,
-    "acceptance": SHARE,
-    "log_likelihood": _ESTIMATE,
-    "importance": _ESTIMATE,
+    "growth": [{"particles": COUNT, "log_likelihood": _ESTIMATE}],
+    "ess": _ESS,
+    "laplace": _ESTIMATE,
     "difference": _ESTIMATE,
-    "simulated": {
-        "images": COUNT,
-        "forward": _ESTIMATE,
-        "backward": _ESTIMATE,
-        "gap": _ESTIMATE,
-        "importance": _ESTIMATE,
-    },
+}
+_SANDWICH = {
+    "images": COUNT,
+    "particles": COUNT,
+    "steps": COUNT,
+    "acceptance": SHARE,
+    "below": _ESTIMATE,
+    "above": _ESTIMATE,
+    "gap": _ESTIMATE,
 }
 _MISTAKE = {"image": WHOLE, "class": WHOLE, "predicted": WHOLE, "log_odds": AMOUNT}
 EVALUATION = {
@@ -54,7 +54,8 @@ EVALUATION = {
             "gain?": _ESTIMATE,
         }
     ],
-    "ess": {"median": AMOUNT, "p5": AMOUNT, "particles": COUNT},
+    "ess": _ESS,
+    "fallback": {"pairs": WHOLE, "images": [WHOLE]},
     "classifier": {
         "errors": WHOLE,
         "n_images": COUNT,
@@ -72,7 +73,8 @@ EVALUATION = {
         "active": WHOLE,
         "threshold": NUMBER,
     },
-    "ais?": AIS,
+    "encoder?": _ENCODER,
+    "sandwich?": _SANDWICH,
     "train_bound": dict(_ESTIMATE, n_images=COUNT),
     "per_class": [
         {
@@ -132,6 +134,8 @@ def read_arrays_of(
         forms_of["log_likelihoods"] = (np.float64, (n, n_classes))
         forms_of["particles"] = (np.int32, (n, n_classes))
         forms_of["step"] = (np.int64, ())
+        if "encoder" in results:
+            forms_of["encoder_ess"] = (np.float64, (results["encoder"]["images"],))
         for name, (dtype, shape) in forms_of.items():
             array = arrays.get(name)
             if array is None or array.dtype != dtype or array.shape != shape:
@@ -222,8 +226,15 @@ def _contradictions(results) -> Iterator[str]:
         yield "latent"
     if active != latent["active"]:
         yield "latent"
-    if results.get("ais", {"images": 1})["images"] > n:
-        yield "ais"
+    if not bool(results["fallback"]["pairs"]) <= len(results["fallback"]["images"]):
+        yield "fallback"
+    if any(image >= n for image in results["fallback"]["images"]):
+        yield "fallback"
+    if "encoder" in results:
+        found = results["encoder"]
+        levels = [row["particles"] for row in found["growth"]]
+        if not levels or not _is_ess(found["ess"], levels[-1]) or found["images"] > n:
+            yield "encoder"
     if not all(results["zhusuan"].values()):
         yield "zhusuan"
 

@@ -1,12 +1,10 @@
 """Random draws depend on (seed, step, purpose) and on nothing else."""
 
 import numpy as np
-import pytest
 import tensorflow.compat.v1 as tf
 from scipy import stats
 
 from cvae.backend import stateless
-from cvae.errors import CvaeError
 
 
 def _run(build):
@@ -82,57 +80,3 @@ def test_a_reparameterized_draw_passes_gradients_to_mean_and_std():
     z, by_mean, by_logstd = _run(build)
     np.testing.assert_allclose(by_mean, np.full((1, 2), 3.0))
     np.testing.assert_allclose(by_logstd, z.sum(0), rtol=1e-6)
-
-
-# Numbers of the draws of an evaluation.
-
-
-def test_ranges_of_numbers_do_not_overlap_and_keys_hold_them():
-    ranges = [r for parts in stateless.EVALUATION_NUMBERS.values() for r in parts]
-    ranges.sort(key=lambda r: r.start)
-    assert ranges[0].start == 0
-    for one, other in zip(ranges, ranges[1:]):
-        assert one.step == 1 and one.stop <= other.start
-    assert ranges[-1].stop * len(stateless.PURPOSES) <= 2**63
-
-
-def test_numbers_of_published_evaluations_stay_what_they_were():
-    number = stateless.number
-    assert number("bound", 19, (0, 10**6)) == 19 * 10**6
-    places = (8, 11), (5, 1024)
-    assert number("importance", 9999, *places) == 2**39 + (9999 * 11 + 8) * 1024 + 5
-    simulated = 50 * 2**15 + 7
-    assert number("importance", simulated, *places) < 2**40
-    annealed = number("annealing", 2**15 + 3, (2, 4), (0, 2**20))
-    assert annealed == 2**40 + (4 * (2**15 + 3) + 2) * 2**20
-
-
-@pytest.mark.parametrize("n_classes", [2, 10, 326, 327, 1000])
-def test_images_classes_and_chunks_have_numbers_of_their_own(n_classes):
-    images = [0, 1, 9999, 10**6, 50 * 2**15, 50 * 2**15 + 1, 50 * 2**15 + 10**4]
-    found = [
-        stateless.number("importance", image, (c, n_classes + 1), (chunk, 1024))
-        for image in images
-        for c in (0, 1, n_classes)
-        for chunk in (0, 1, 1023)
-    ]
-    assert len(set(found)) == len(found)
-    ranges = stateless.EVALUATION_NUMBERS["importance"]
-    assert all(any(draw in r for r in ranges) for draw in found)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("bound", -1),
-        ("bound", 2**39),
-        ("importance", 0, (11, 11)),
-        ("importance", 0, (-1, 11)),
-        ("importance", 2**60 - 1, (0, 11), (0, 1024)),
-        ("annealing", 2**60),
-    ],
-)
-def test_a_number_beyond_its_range_is_one_line(arguments):
-    with pytest.raises(CvaeError, match=arguments[0]) as error:
-        stateless.number(*arguments)
-    assert "\n" not in str(error.value)

@@ -15,8 +15,8 @@ from cvae.config import Config
 from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.data.dataset import Split
 from cvae.errors import CvaeError
-from cvae.evaluation import ais, evaluate, partial, tables
-from cvae.inference.importance import decisive_particles
+from cvae.evaluation import evaluate, partial, sandwich, tables
+from cvae.inference import estimates, laplace
 from cvae.inference.trained import Model
 from cvae.report import pipeline
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
@@ -24,7 +24,7 @@ from cvae.runs.run import Run
 
 CONFIG = Config(hidden=(20,), z_dim=6)
 PARTICLES = 130
-N_AIS = 4
+CHECKS = 5  # a block and a part of one
 FILES = ("evaluation.json", "evaluation.npz")
 N_IMAGES = evaluate_tiny.N_IMAGES
 
@@ -54,31 +54,36 @@ def one_model():
         yield model
 
 
-@pytest.fixture(autouse=True)
-def no_graph_twice(one_model, monkeypatch):
+def instead_of_a_model(one_model):
     @contextlib.contextmanager
     def loaded(config, weights):
         assert config == CONFIG
         one_model.load(weights)
         yield one_model
 
-    monkeypatch.setattr(evaluate, "Model", loaded)
+    return loaded
 
 
-@pytest.fixture(scope="module")
-def short_ais():
-    """Annealing of a second."""
+@pytest.fixture(autouse=True)
+def no_graph_twice(one_model, monkeypatch):
+    monkeypatch.setattr(evaluate, "Model", instead_of_a_model(one_model))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short():
     with pytest.MonkeyPatch().context() as patch:
-        for name, value in evaluate_tiny.SHORT_AIS.items():
-            patch.setattr(ais, name, value)
+        for module, name, value in evaluate_tiny.SHORT:
+            patch.setattr(module, name, value)
         yield
 
 
 @pytest.fixture(scope="module")
-def evaluated(data, tmp_path_factory, short_ais):
+def evaluated(data, tmp_path_factory, short, one_model):
     """A run that was evaluated without interruption, and what came of it."""
     run = new_run(tmp_path_factory.mktemp("whole"))
-    return run, evaluate.evaluate_run(run, data, PARTICLES, N_AIS)
+    with pytest.MonkeyPatch().context() as patch:
+        patch.setattr(evaluate, "Model", instead_of_a_model(one_model))
+        return run, evaluate.evaluate_run(run, data, PARTICLES, CHECKS)
 
 
 def test_what_is_returned_is_what_is_written(evaluated):
@@ -110,17 +115,59 @@ def test_the_figures_are_those_of_the_test_images_fixed_bits(
     assert results["bits_seed"] == TEST_BITS_SEED
 
 
-def test_annealing_stands_beside_importance_sampling_of_the_same_images(evaluated):
+def test_the_encoders_proposal_stands_beside_laplaces_on_the_same_images(
+    data, evaluated, one_model
+):
     run, results = evaluated
-    found, arrays = results["ais"], run.evaluation_arrays()
-    assert found["images"] == found["simulated"]["images"] == N_AIS
-    own = arrays["log_likelihood"][:N_AIS]
-    assert found["importance"]["mean"] == pytest.approx(own.mean())
-    gap = found["log_likelihood"]["mean"] - own.mean()
-    assert found["difference"]["mean"] == pytest.approx(gap)
-    simulated = found["simulated"]
-    ends = simulated["backward"]["mean"] - simulated["forward"]["mean"]
-    assert simulated["gap"]["mean"] == pytest.approx(ends)
+    one_model.load(run.weights())
+    found, arrays = results["encoder"], run.evaluation_arrays()
+    bits, labels = binarize(data.test.images)[:CHECKS], data.test.labels[:CHECKS]
+    encoder = estimates.by_encoder(one_model, bits, labels, 40)
+    assert found["images"] == CHECKS
+    assert [row["particles"] for row in found["growth"]] == [10, 40]
+    for row, expected in zip(found["growth"], encoder.log_likelihoods):
+        assert row["log_likelihood"]["mean"] == pytest.approx(expected.mean(), abs=1e-4)
+    np.testing.assert_allclose(arrays["encoder_ess"], encoder.ess, rtol=1e-3)
+    own = arrays["log_likelihood"][:CHECKS]
+    assert found["laplace"]["mean"] == pytest.approx(own.mean())
+    gap = (own - encoder.log_likelihoods[-1]).mean()
+    assert found["difference"]["mean"] == pytest.approx(gap, abs=1e-4)
+
+
+def test_the_sandwich_is_of_as_many_simulated_images(evaluated, one_model):
+    run, results = evaluated
+    one_model.load(run.weights())
+    found = results["sandwich"]
+    expected = sandwich.of_block(one_model, 0, CHECKS, lambda: None)
+    assert (found["images"], found["particles"], found["steps"]) == (CHECKS, 40, 20)
+    for name in ("below", "above"):
+        mean = getattr(expected, name).mean()
+        assert found[name]["mean"] == pytest.approx(mean, abs=1e-3)
+    gap = found["above"]["mean"] - found["below"]["mean"]
+    assert found["gap"]["mean"] == pytest.approx(gap)
+    assert 0 < found["acceptance"] <= 1
+
+
+def test_images_whose_mode_is_not_found_are_counted_and_named(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(laplace, "MAX_STEPS", laplace.MIN_STEPS - 1)
+    run = new_run(tmp_path)
+    found = evaluate.evaluate_run(run, data, 3, 0)["fallback"]
+    assert found["images"] == list(range(N_IMAGES)) and found["pairs"] >= N_IMAGES
+    assert run.evaluation()["fallback"] == found
+
+
+def test_a_latent_vector_that_is_too_long_is_a_note_and_the_encoder_proposes(
+    data, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(laplace, "MAX_DIM", 5)
+    found = evaluate.evaluate_run(new_run(tmp_path), data, 3, 0)
+    assert found["fallback"]["images"] == list(range(N_IMAGES))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "note: the Laplace proposal is for a z_dim up to 5, not for 6"
+    )
 
 
 def test_the_first_images_have_the_figures_they_have_among_all(
@@ -128,55 +175,61 @@ def test_the_first_images_have_the_figures_they_have_among_all(
 ):
     run, _ = evaluated
     bits, labels = binarize(data.test.images), data.test.labels
-    first = [(i, bits[i], int(labels[i]), range(10)) for i in range(7)]
     one_model.load(run.weights())
-    found = [e.decisive for e in one_model.estimates(first, PARTICLES)]
+    found = estimates.of_all_classes(
+        one_model, bits[:7], labels[:7].astype(int), PARTICLES
+    )
     whole = run.evaluation_arrays()["log_likelihoods"]
-    np.testing.assert_array_equal(np.stack(found), whole[:7])
+    np.testing.assert_allclose(found.decisive, whole[:7], rtol=0, atol=1e-3)
 
 
-def strike(run, mnist_dir, n_ais, number, count):
+def strike(run, mnist_dir, checks, number, count):
     """Evaluate in a process that a signal strikes: its status and what it printed."""
-    arguments = [run.path, mnist_dir, PARTICLES, n_ais, int(number), count]
+    arguments = [run.path, mnist_dir, PARTICLES, checks, int(number), count]
     program = Path(evaluate_tiny.__file__)
     status, _, err = forks.run(program, *arguments, mnist_dir=mnist_dir)
     return status, err
 
 
 @pytest.mark.parametrize(
-    "number, status, n_ais, count",
+    "number, status, checks, count",
     [
         (signal.SIGKILL, -9, 0, 2),
-        (signal.SIGINT, 130, 0, 9),
-        (signal.SIGTERM, 143, N_AIS, N_IMAGES + 1),
+        (signal.SIGINT, 130, 0, 3),
+        (signal.SIGTERM, 143, CHECKS, N_IMAGES // 3 + 3),
     ],
 )
 def test_killed_and_called_again_it_ends_with_the_bits_of_the_undisturbed_one(
-    data, mnist_dir, tmp_path, evaluated, monkeypatch, number, status, n_ais, count
+    data, mnist_dir, tmp_path, evaluated, monkeypatch, number, status, checks, count
 ):
-    """Struck twice within importance sampling, and after half of the annealing."""
+    """Struck twice within importance sampling, and after half of the sandwich."""
     run = new_run(tmp_path)
-    found, err = strike(run, mnist_dir, n_ais, number, count)
+    found, err = strike(run, mnist_dir, checks, number, count)
     assert found == status and "Traceback" not in err
     assert len(partials(run)) == 1 and not (run.path / FILES[0]).exists()
-    asked, estimates = [], Model.estimates
-
-    def spy(self, images, particles):
-        asked.append([image[0] for image in images])
-        return estimates(self, images, particles)
-
-    monkeypatch.setattr(Model, "estimates", spy)
-    results = evaluate.evaluate_run(run, data, PARTICLES, n_ais)
-    assert asked[0] == list(range(min(count, N_IMAGES), N_IMAGES))
+    asked = images_asked_for(monkeypatch)
+    results = evaluate.evaluate_run(run, data, PARTICLES, checks)
+    assert asked == list(range(3 * min(count, 4), N_IMAGES))
     assert not partials(run)
     whole, undisturbed = evaluated
-    if not n_ais:
-        undisturbed = {k: v for k, v in undisturbed.items() if k != "ais"}
+    arrays, expected = run.evaluation_arrays(), whole.evaluation_arrays()
+    if not checks:
+        undisturbed = without_checks(undisturbed)
+        del expected["encoder_ess"]
     assert results == run.evaluation() == undisturbed
-    assert (run.path / FILES[1]).read_bytes() == (whole.path / FILES[1]).read_bytes()
+    assert sorted(arrays) == sorted(expected)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected[name])
+    if checks:
+        files = [r.path / "evaluation.npz" for r in (run, whole)]
+        assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def interrupted(run, data, monkeypatch, particles=3, after=1):
+def without_checks(results):
+    return {k: v for k, v in results.items() if k not in ("encoder", "sandwich")}
+
+
+def interrupted(run, data, monkeypatch, particles=3, after=3):
     """Leave the rows of an evaluation that was interrupted `after` so many images."""
     add = partial.Partial.add
 
@@ -192,14 +245,14 @@ def interrupted(run, data, monkeypatch, particles=3, after=1):
 
 
 def images_asked_for(monkeypatch):
-    """The number of images of each call to `Model.estimates` from now on."""
-    asked, estimates = [], Model.estimates
+    """The numbers of the images that are estimated from now on."""
+    asked, estimate = [], estimates.of_all_classes
 
-    def spy(self, images, particles):
-        asked.append(len(images))
-        return estimates(self, images, particles)
+    def spy(model, bits, labels, particles, first, go_on):
+        asked.extend(range(first, first + len(bits)))
+        return estimate(model, bits, labels, particles, first, go_on)
 
-    monkeypatch.setattr(Model, "estimates", spy)
+    monkeypatch.setattr(estimates, "of_all_classes", spy)
     return asked
 
 
@@ -207,22 +260,22 @@ def test_evaluations_of_other_settings_keep_each_others_rows(
     data, tmp_path, monkeypatch, capsys
 ):
     run, undisturbed = new_run(tmp_path / "a"), new_run(tmp_path / "b")
-    interrupted(run, data, monkeypatch, particles=3, after=5)
+    interrupted(run, data, monkeypatch, particles=3, after=6)
     (three,) = partials(run)
-    assert three.startswith("evaluation-partial-step-1-particles-3-ais-0-")
+    assert three.startswith("evaluation-partial-step-1-particles-3-checks-0-")
     capsys.readouterr()
-    interrupted(run, data, monkeypatch, particles=4, after=7)
+    interrupted(run, data, monkeypatch, particles=4, after=9)
     out, err = capsys.readouterr()
     assert not out and err.splitlines() == [
         f"note: {run.path} keeps what interrupted evaluations with other settings "
         f"have computed: {three}"
     ]
     asked = images_asked_for(monkeypatch)
-    for particles, done in ((3, 5), (4, 7)):
+    for particles, done in ((3, 6), (4, 9)):
         found = evaluate.evaluate_run(run, data, particles, 0)
-        assert asked.pop() == N_IMAGES - done
+        assert sorted(asked) == list(range(done, N_IMAGES))
         assert found == evaluate.evaluate_run(undisturbed, data, particles, 0)
-        assert asked.pop() == N_IMAGES
+        asked.clear()
     assert not partials(run)
 
 
@@ -265,24 +318,23 @@ def test_results_that_cannot_be_written_lose_no_row(data, tmp_path, monkeypatch)
             evaluate.evaluate_run(run, data, 3, 0)
     asked = images_asked_for(monkeypatch)
     evaluate.evaluate_run(run, data, 3, 0)
-    assert asked == [0] and not partials(run)
+    assert not asked and not partials(run)
 
 
 def test_a_run_that_is_trained_on_meanwhile_is_evaluated_as_it_was_with_a_warning(
     data, tmp_path, monkeypatch, capsys
 ):
     run, as_it_was = new_run(tmp_path / "a"), new_run(tmp_path / "b")
-    later, estimates = (
-        new_run(tmp_path / "c", step=7).load_checkpoint(),
-        Model.estimates,
-    )
+    later = new_run(tmp_path / "c", step=7).load_checkpoint()
+    estimate = estimates.of_all_classes
 
-    def train_on(self, images, particles):
-        run.save_checkpoint(later)
-        return estimates(self, images, particles)
+    def train_on(model, bits, labels, particles, first, go_on):
+        if first == 0:
+            run.save_checkpoint(later)
+        return estimate(model, bits, labels, particles, first, go_on)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Model, "estimates", train_on)
+        patch.setattr(estimates, "of_all_classes", train_on)
         found = evaluate.evaluate_run(run, data, 3, 0)
     out, err = capsys.readouterr()
     assert not out and err.splitlines() == [
@@ -295,11 +347,13 @@ def test_a_run_that_is_trained_on_meanwhile_is_evaluated_as_it_was_with_a_warnin
 
 
 @pytest.mark.parametrize("name, value", [("particles", 0), ("particles", 1.5)])
-@pytest.mark.parametrize("more", [{}, {"ais": -1}, {"ais": 10**9}, {"ais": True}])
+@pytest.mark.parametrize(
+    "more", [{}, {"checks": -1}, {"checks": 10**9}, {"checks": True}]
+)
 def test_arguments_out_of_range_are_one_line(data, tmp_path, name, value, more):
     run = new_run(tmp_path)
-    arguments = dict({"particles": 3, "ais": 0}, **more or {name: value})
-    wrong = "ais" if more else name
+    arguments = dict({"particles": 3, "checks": 0}, **more or {name: value})
+    wrong = "checks" if more else name
     with pytest.raises(CvaeError, match=f"^{wrong} cannot be .*whole number from"):
         evaluate.evaluate_run(run, data, **arguments)
     assert not list(run.path.glob("evaluation*"))
@@ -325,20 +379,26 @@ def test_data_that_cannot_be_is_one_line(data, tmp_path, change, message):
     assert not list(run.path.glob("evaluation*"))
 
 
-def test_the_report_keeps_an_evaluation_that_is_good_enough(data, tmp_path):
+def test_the_report_keeps_an_evaluation_that_is_good_enough(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "PARTICLES", 5)
+    monkeypatch.setattr(pipeline, "CHECKS", 2)
     run = new_run(tmp_path)
-    assert not pipeline._is_evaluated(run, data, 5)
-    evaluate.evaluate_run(run, data, 5, 0)
-    assert pipeline._is_evaluated(run, data, 5)
-    assert not pipeline._is_evaluated(run, data, 6)
-    assert not pipeline._is_evaluated(run, data._replace(name="mnist-5k"), 5)
+    assert not pipeline._is_evaluated(run, data)
+    for particles, checks in ((4, 2), (5, 0), (5, 1)):
+        evaluate.evaluate_run(run, data, particles, checks)
+        assert not pipeline._is_evaluated(run, data)
+    evaluate.evaluate_run(run, data, 5, 2)
+    assert pipeline._is_evaluated(run, data)
+    assert not pipeline._is_evaluated(run, data._replace(name="mnist-5k"))
     arrays = (run.path / "evaluation.npz").read_bytes()
     (run.path / "evaluation.npz").write_bytes(b"damaged")
-    assert not pipeline._is_evaluated(run, data, 5)
+    assert not pipeline._is_evaluated(run, data)
     (run.path / "evaluation.npz").write_bytes(arrays)
-    assert pipeline._is_evaluated(run, data, 5)
+    assert pipeline._is_evaluated(run, data)
     run.save_checkpoint(new_run(tmp_path / "later", step=2).load_checkpoint())
-    assert not pipeline._is_evaluated(run, data, 5)
+    assert not pipeline._is_evaluated(run, data)
 
 
 def test_a_diverged_run_is_one_line_and_leaves_no_evaluation(data, tmp_path):
@@ -372,17 +432,17 @@ def test_the_table_shows_what_was_found_within_eighty_columns(evaluated):
         *(results[k]["mean"] for k in ("bound", "kl", "marginal", "train_bound")),
         *(row["log_likelihood"]["mean"] for row in results["growth"]),
         results["classifier"]["log_loss"]["mean"],
-        results["ais"]["log_likelihood"]["mean"],
-        results["ais"]["simulated"]["backward"]["mean"],
+        results["encoder"]["difference"]["mean"],
+        results["sandwich"]["above"]["mean"],
         *(row["marginal"] for row in results["per_class"]),
     ]
     for value in shown:
         assert f"{value:.3f}" in text
     assert f"{results['classifier']['errors']} errors" in text
-    decided = f"decided by {decisive_particles(PARTICLES):,} particles"
+    decided = f"decided by {estimates.decisive_particles(PARTICLES):,} particles"
     assert decided in text
-    without = {k: v for k, v in results.items() if k != "ais"}
-    assert "AIS" in text and "AIS" not in tables.evaluation_table(without)
+    assert "from above" in text
+    assert "from above" not in tables.evaluation_table(without_checks(results))
 
 
 def test_the_json_of_an_evaluation_has_no_number_that_json_lacks(evaluated):

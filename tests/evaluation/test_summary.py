@@ -6,9 +6,8 @@ import reference
 from scipy import optimize, stats
 
 from cvae.evaluation import summary
-from cvae.evaluation.summary import Measured, Simulated
-from cvae.runs import evaluation_file
-from cvae.storage import schema
+from cvae.evaluation.sandwich import Sandwich
+from cvae.evaluation.summary import Measured
 
 
 def measured(n=60, n_classes=4, d=5):
@@ -32,6 +31,7 @@ def measured(n=60, n_classes=4, d=5):
         own,
         marginal,
         np.full((n, n_classes), 300.0),
+        np.zeros((n, n_classes), bool),
     )
 
 
@@ -143,23 +143,34 @@ def test_effective_sample_sizes_are_the_middle_and_the_low_end():
     assert ordered[2] <= found["p5"] <= ordered[3]
 
 
-def test_annealing_has_means_errors_and_paired_differences():
-    forward, importance = np.array([-3.0, -1.0]), np.array([-4.0, -1.5])
-    simulated = Simulated(
-        np.array([-5.0, -6.0, -7.0]), np.array([-4.0, -5.5, -6.5]), np.full(3, -5.25)
-    )
-    effort = {"chains": 4, "temperatures": 30, "leapfrog_steps": 2}
-    found = summary.annealing(effort, 0.7, forward, importance, simulated)
-    schema.check(found, evaluation_file.AIS, "ais")
-    assert {name: found[name] for name in effort} == effort
-    assert found["images"] == 2 and found["simulated"]["images"] == 3
-    assert found["acceptance"] == 0.7
-    assert found["log_likelihood"] == {"mean": -2.0, "stderr": 1.0}
-    assert found["importance"]["mean"] == -2.75
-    assert found["difference"] == {"mean": 0.75, "stderr": 0.25}
-    assert found["simulated"]["forward"] == pytest.approx(
-        {"mean": -6.0, "stderr": 3**-0.5}
-    )
-    assert found["simulated"]["backward"]["mean"] == pytest.approx(-16 / 3)
-    assert found["simulated"]["gap"] == pytest.approx({"mean": 2 / 3, "stderr": 1 / 6})
-    assert found["simulated"]["importance"] == {"mean": -5.25, "stderr": 0.0}
+def test_searches_without_end_are_counted_and_their_images_named():
+    m = measured()
+    assert summary.summarize(m)["fallback"] == {"pairs": 0, "images": []}
+    m.fallback[[3, 3, 7], [0, 1, 2]] = True
+    assert summary.summarize(m)["fallback"] == {"pairs": 3, "images": [3, 7]}
+
+
+def test_the_encoders_proposal_is_compared_image_by_image():
+    m = measured()
+    rows = np.random.RandomState(4).standard_normal((10, 3)) - 85.0
+    rows[:, -1] = np.arange(1.0, 11.0)
+    found = summary.of_encoder((10, 50), rows, m)
+    assert found["images"] == 10
+    assert [row["particles"] for row in found["growth"]] == [10, 50]
+    for row, column in zip(found["growth"], rows.T):
+        assert row["log_likelihood"]["mean"] == pytest.approx(column.mean())
+        assert row["log_likelihood"]["stderr"] == pytest.approx(stats.sem(column))
+    assert found["ess"]["median"] == 5.5 and found["ess"]["particles"] == 50
+    gap = m.own[:10, -1] - rows[:, 1]
+    assert found["difference"]["mean"] == pytest.approx(gap.mean())
+    assert found["difference"]["stderr"] == pytest.approx(stats.sem(gap))
+    assert found["laplace"]["mean"] == pytest.approx(m.own[:10, -1].mean())
+
+
+def test_the_sandwich_has_means_errors_and_the_paired_gap():
+    below, above = np.array([-5.0, -6.0, -7.0]), np.array([-4.0, -5.5, -6.5])
+    found = summary.of_sandwich(Sandwich(below, above, np.array([0.2, 0.4, 0.6])))
+    assert found["images"] == 3 and found["acceptance"] == pytest.approx(0.4)
+    assert found["below"] == pytest.approx({"mean": -6.0, "stderr": 3**-0.5})
+    assert found["above"]["mean"] == pytest.approx(-16 / 3)
+    assert found["gap"] == pytest.approx({"mean": 2 / 3, "stderr": 1 / 6})

@@ -126,7 +126,10 @@ def levels(*points):
     return rows
 
 
-LEVELS = levels((10, -83.05), (100, -82.03), (1000, -81.67), (5000, -81.5))
+LEVELS = levels((10, -82.1), (100, -82.02))
+LAPLACE = [(10, -0.08), (100, 0.0)]
+ENCODER = [(1, -2.57), (10, -1.2), (100, -0.63), (1000, -0.29), (5000, -0.17)]
+SANDWICH = (estimate(-96.03), estimate(-95.99), estimate(0.04, 0.013))
 COUNTS = np.array([[97, 0, 3], [1, 98, 0], [0, 12, 86]])
 PROBE = {"accuracy": 0.1337, "low": 0.1272, "high": 0.1405, "chance": 0.1135}
 
@@ -135,6 +138,14 @@ def cloud(n=90, n_classes=3):
     """Points `[n, 2]` and labels `[n]`, of no class in particular."""
     points = np.random.RandomState(0).standard_normal((n, 2))
     return points, np.arange(n) % n_classes
+
+
+def shares(n=200):
+    """Effective sample sizes by two proposals, as shares of their particles."""
+    draws = np.random.RandomState(0)
+    laplace = 0.7 * draws.uniform(0.2, 1.0, n)
+    encoder = np.minimum(1.0, np.exp(draws.normal(-4.5, 1.2, n)))
+    return [("Laplace", laplace), ("encoder", encoder)]
 
 
 def ranked(rows=2):
@@ -174,9 +185,9 @@ EVERY = {
     "latent_kl": lambda path, note: lines.latent_kl(
         path, [2.0, 0.001, 3.0], [0.9, 0.0001, 0.8], 0.01, note
     ),
-    "growth": lambda path, note: lines.growth(
-        path, LEVELS, estimate(-84.4), None, note
-    ),
+    "growth": lambda path, note: lines.growth(path, LAPLACE, ENCODER, note),
+    "ess": lambda path, note: lines.ess(path, shares(), note),
+    "sandwich": lambda path, note: lines.sandwich(path, *SANDWICH, note),
     "confusion": lambda path, note: panels.confusion(path, COUNTS, note),
     "latent_space": lambda path, note: panels.latent_space(
         path, *cloud(), [0.077, 0.075], PROBE, note

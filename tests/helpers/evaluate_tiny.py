@@ -7,11 +7,18 @@ from pathlib import Path
 import tiny
 
 from cvae import cli
-from cvae.evaluation import ais, evaluate, partial
+from cvae.evaluation import evaluate, partial, sandwich
+from cvae.inference import estimates
 from cvae.runs.run import Run
 
 N_IMAGES = 12
-SHORT_AIS = {"TEMPERATURES": 20, "TUNING_TEMPERATURES": 5}
+SHORT = (  # work of a second, in blocks of a few images
+    (estimates, "BLOCK", 3),
+    (evaluate, "ENCODER_BLOCK", 3),
+    (evaluate, "ENCODER_PARTICLES", 40),
+    (sandwich, "PARTICLES", 40),
+    (sandwich, "STEPS", 20),
+)
 
 
 def dataset(mnist_dir):
@@ -20,17 +27,17 @@ def dataset(mnist_dir):
 
 
 def main():
-    """Take RUN MNIST_DIR PARTICLES AIS SIGNAL COUNT from the command line.
+    """Take RUN MNIST_DIR PARTICLES CHECKS SIGNAL COUNT from the command line.
 
     The signal strikes when rows are added for the COUNT-th time, and saved.
     """
-    path, mnist_dir, particles, n_ais, number, count = sys.argv[1:]
+    path, mnist_dir, particles, checks, number, count = sys.argv[1:]
     partial.SAVE_SECONDS = 0.0
-    for name, value in SHORT_AIS.items():
-        setattr(ais, name, value)
+    for module, name, value in SHORT:
+        setattr(module, name, value)
     _strike(int(number), int(count))
     data = dataset(Path(mnist_dir))
-    evaluate.evaluate_run(Run(path), data, int(particles), int(n_ais))
+    evaluate.evaluate_run(Run(path), data, int(particles), int(checks))
 
 
 def _strike(number, count):

@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 from cvae import zs
 from cvae.backend.stateless import StatelessNormal
 from cvae.config import Config
+from cvae.model import Networks
 
 
 def all_images(n_pixels):
@@ -42,9 +43,13 @@ class LinearGaussian:
 
     def put_into(self, monkeypatch, *rooms):
         for room in rooms:
+            monkeypatch.setattr(room, "build_networks", self.networks)
             monkeypatch.setattr(room, "build_generator", self.generator)
-            if hasattr(room, "build_variational"):
-                monkeypatch.setattr(room, "build_variational", self.variational)
+            monkeypatch.setattr(room, "build_variational", self.variational)
+
+    def networks(self, config):
+        """Nets of which only the shape of the logits matters."""
+        return Networks(lambda y, z: tf.tensordot(z, self.w.T, 1), encoder=None)
 
     def generator(self, nets, n, config, n_particles=1):
         @zs.meta_bayesian_net(scope="gen", reuse_variables=True)
@@ -101,6 +106,31 @@ class LinearGaussian:
         noise = np.random.RandomState(seed).standard_normal((len(bits), 3))
         mean = (bits - self.b[labels]) @ self.gain.T
         return (mean + noise @ linalg.cholesky(self.covariance)).astype(np.float32)
+
+
+class ExactPosterior:
+    """p(z | x, y) of a `LinearGaussian`, in NumPy.
+
+    Its log joint is quadratic, so that the Laplace approximation is the posterior.
+    """
+
+    def __init__(self, model, bits, labels):
+        self.model, self.bits, self.labels = model, bits, labels
+
+    def __getitem__(self, rows):
+        return ExactPosterior(self.model, self.bits[rows], self.labels[rows])
+
+    def _residual(self, z):
+        return self.bits - self.model.b[self.labels] - z @ self.model.w.T
+
+    def log_joint(self, z):
+        given_z = stats.norm.logpdf(self._residual(z), scale=self.model.noise).sum(-1)
+        return given_z + stats.norm.logpdf(z).sum(-1)
+
+    def linearize(self, z):
+        gradient = self._residual(z) @ self.model.w / self.model.noise**2 - z
+        precision = linalg.inv(self.model.covariance)
+        return gradient, np.tile(precision, (len(z), 1, 1))
 
 
 def quadrature(bits, labels, weights, config, nodes=80):

@@ -20,7 +20,7 @@ from cvae.runs.run import Run
 from cvae.training import loop
 
 EPOCHS, STEPS = 4, 8  # epochs of so few steps take seconds
-N_IMAGES, PARTICLES = 2, (1000, 1000, 10000)  # the first ones allocate what is kept
+N_IMAGES, PARTICLES = 2, (4000, 4000, 40000)  # the first allocates what is kept
 
 
 def main():

@@ -43,7 +43,7 @@ def begin(path, dataset):
 def finish(path, dataset):
     """Train it to its end and evaluate it."""
     loop.train(Run(path), dataset)
-    evaluate.evaluate_run(Run(path), dataset, particles=10, ais=0)
+    evaluate.evaluate_run(Run(path), dataset, particles=10, checks=0)
 
 
 if __name__ == "__main__":

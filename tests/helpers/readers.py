@@ -263,22 +263,22 @@ _EVALUATION = {
         "active": 1,
         "threshold": 0.01,
     },
-    "ais": {
+    "fallback": {"pairs": 0, "images": []},
+    "encoder": {
         "images": 3,
-        "chains": 8,
-        "temperatures": 500,
-        "leapfrog_steps": 2,
-        "acceptance": 0.75,
-        "log_likelihood": _mean(-85.0),
-        "importance": _mean(-85.5),
+        "growth": [{"particles": 10, "log_likelihood": _mean(-86.0)}],
+        "ess": {"median": 4.5, "p5": 1.5, "particles": 10},
+        "laplace": _mean(-85.5),
         "difference": _mean(0.5),
-        "simulated": {
-            "images": 3,
-            "forward": _mean(-80.0),
-            "backward": _mean(-79.0),
-            "gap": _mean(1.0),
-            "importance": _mean(-80.5),
-        },
+    },
+    "sandwich": {
+        "images": 3,
+        "particles": 500,
+        "steps": 60,
+        "acceptance": 0.75,
+        "below": _mean(-80.0),
+        "above": _mean(-79.0),
+        "gap": _mean(1.0),
     },
     "train_bound": _mean(-81.0, n_images=3),
     "per_class": [
@@ -315,5 +315,6 @@ def _evaluation_arrays():
     )
     arrays = {name: np.array([-85.5, -86.5, -84.5]) for name in names}
     arrays.update(ess=np.array([2.0, 30.0, 9.0]), step=np.array(10))
+    arrays["encoder_ess"] = np.array([1.5, 4.5, 8.0])
     arrays["log_likelihoods"] = np.full((3, 2), -85.5)
     return dict(arrays, particles=np.full((3, 2), 100, np.int32))

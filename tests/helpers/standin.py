@@ -8,12 +8,11 @@ import pypdf
 
 from cvae.config import Config
 from cvae.data import mnist
-from cvae.report import typst
+from cvae.report import figures, typst
 from cvae.report.results import PUBLISHED, with_text
 from cvae.storage import files
 
 NOTE = mnist.MNIST_5K_NOTE
-ROOT = typst.SOURCE.parent.parent
 ROOT = typst.SOURCE.parent.parent
 SOURCES = [path.read_text("utf-8") for path in typst.SOURCE.parent.glob("*.typ")]
 
@@ -23,7 +22,7 @@ def estimate(mean, stderr, **more):
 
 
 def evaluation(**changes):
-    """evaluation.json as scripts/evaluate.py writes it, without AIS."""
+    """evaluation.json as scripts/evaluate.py writes it, without checks."""
     per_class = [
         {
             "class": c,
@@ -54,15 +53,14 @@ def evaluation(**changes):
             "kl": estimate(24.6114, 0.0512),
             "kl_sampled": estimate(24.6193, 0.0603),
             "train_bound": estimate(-81.7036, 0.2098, n_images=10000),
-            "log_likelihood": estimate(-82.3718, 0.2088, particles=5000),
-            "marginal": estimate(-84.6571, 0.2091, particles=5000),
+            "log_likelihood": estimate(-82.3718, 0.2088, particles=100),
+            "marginal": estimate(-84.6571, 0.2091, particles=100),
             "growth": [
-                level(10, -83.3918),
-                level(100, -82.7818, 0.61),
-                level(1000, -82.4818, 0.3),
-                level(5000, -82.3718, 0.11),
+                level(10, -82.4548),
+                level(100, -82.3718, 0.083),
             ],
-            "ess": {"median": 63.91, "p5": 4.217, "particles": 5000},
+            "ess": {"median": 43.91, "p5": 14.517, "particles": 100},
+            "fallback": {"pairs": 0, "images": []},
             "classifier": {
                 "errors": 123,
                 "n_images": 10000,
@@ -70,7 +68,7 @@ def evaluation(**changes):
                 "low": 0.010316,
                 "high": 0.014658,
                 "log_loss": estimate(0.04731, 0.00269),
-                "particles": 5000,
+                "particles": 1000,
                 "confusion": confusion,
                 "mistakes": [
                     {"image": 18, "class": 3, "predicted": 8, "log_odds": -21.5}
@@ -98,23 +96,28 @@ def level(particles, mean, gain=None):
     return found if gain is None else dict(found, gain=estimate(gain, 0.0047))
 
 
-def annealed(mean=0.0217, stderr=0.0196, importance=-80.9126):
-    """evaluation.json's ais, where AIS is `mean` above importance sampling."""
+def checks(difference=0.1691, stderr=0.0295, gap=0.0404, gap_stderr=0.0125):
+    """evaluation.json's "encoder" and "sandwich"."""
+    laplace = -79.5547
     return {
-        "images": 500,
-        "chains": 16,
-        "temperatures": 2000,
-        "leapfrog_steps": 10,
-        "acceptance": 0.847,
-        "log_likelihood": estimate(-81.6619, 0.9413),
-        "importance": estimate(-81.6836, 0.9419),
-        "difference": estimate(mean, stderr),
-        "simulated": {
-            "images": 500,
-            "forward": estimate(-80.9317, 0.9312),
-            "backward": estimate(-80.8871, 0.9308),
-            "gap": estimate(0.0446, 0.0052),
-            "importance": estimate(importance, 0.9311),
+        "encoder": {
+            "images": 200,
+            "growth": [
+                {"particles": k, "log_likelihood": estimate(laplace - below, 1.6721)}
+                for k, below in ((10, 1.1963), (100, 0.6312), (5000, difference))
+            ],
+            "ess": {"median": 48.05, "p5": 3.885, "particles": 5000},
+            "laplace": estimate(laplace, 1.6316),
+            "difference": estimate(difference, stderr),
+        },
+        "sandwich": {
+            "images": 300,
+            "particles": 1000,
+            "steps": 600,
+            "acceptance": 0.697,
+            "below": estimate(-96.0261, 1.9077),
+            "above": estimate(-96.0261 + gap, 1.909),
+            "gap": estimate(gap, gap_stderr),
         },
     }
 
@@ -154,7 +157,14 @@ def measurements(config=None, note="", facts=FACTS, **changes):
         "published": files.read_json(PUBLISHED),
         "averaging": {"young": 1024, "every": 16},
         "muon": {"sides": [16, 128], "step": 0.2},
-        "importance": {"levels": [10, 100, 1000, 5000], "margin": 20.0, "close": 4.0},
+        "importance": {"pilot": 6, "margin": 20.0, "close": 4.0},
+        "laplace": {
+            "fractions": [1.0, 0.3, 0.0],
+            "tolerance": 0.7,
+            "steps": [3, 12],
+            "scale": 1.07,
+            "moves": [1.0, 0.4],
+        },
         "last": {"step": 16407, "epoch": 70.0032, "seconds": 581.3},
         "n_train": 60000,
         "n_test": 10000,
@@ -190,14 +200,17 @@ SIZES = {
     "latent_kl": (221, 150),
     "latent_space": (221, 98),
     "neighbours": (222, 295),
-    "growth": (221, 150),
+    "growth": (221, 106),
+    "ess": (221, 106),
+    "sandwich": (221, 86),
 }
 
 
-def draw(folder, note=""):
+def draw(folder, note="", names=figures.NAMES):
     """An empty frame in the place and size of each figure, with `note` at its foot."""
     folder.mkdir(parents=True)
-    for name, (width, height) in SIZES.items():
+    for name in names:
+        width, height = SIZES[name]
         if note:
             height += 22 if width > 400 else 32  # two or three lines of it
         (folder / f"{name}.svg").write_text(

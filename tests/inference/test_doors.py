@@ -45,9 +45,7 @@ DOORS = {
     "encode": lambda model, x, y: model.encode(x, y),
     "bound": lambda model, x, y: model.bound(x, y),
     "log_likelihood": lambda model, x, y: model.log_likelihood(x, y, 1),
-    "estimates": lambda model, x, y: model.estimates(
-        [(0, row, label, range(10)) for row, label in zip(x, y)], 1
-    ),
+    "posterior": lambda model, x, y: model.posterior(x, y),
 }
 
 
@@ -71,7 +69,7 @@ def test_no_door_takes_what_the_model_cannot(model, door, bits, labels, words):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("door", ["encode", "bound", "log_likelihood"])
+@pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(
     "bits, labels, words",
     [(ZEROS[:0], [], "no bits"), (ZEROS, [1], "shape"), (ZEROS, np.eye(2), "shape")],
@@ -85,8 +83,6 @@ def test_no_door_takes_nothing_or_too_few_labels(model, door, bits, labels, word
 def test_no_door_takes_an_impossible_number_of_particles(model, particles):
     with pytest.raises(CvaeError, match="particles cannot be"):
         model.log_likelihood(ZEROS, [1, 2], particles)
-    with pytest.raises(CvaeError, match="particles cannot be"):
-        model.estimates([], particles)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +100,9 @@ def test_decode_takes_only_classes_and_finite_z(model, labels, z, words):
         model.decode(labels, z)
 
 
-def test_an_estimate_of_classes_without_the_own_is_refused(model):
-    with pytest.raises(CvaeError, match="not among the classes"):
-        model.estimates([(0, ZEROS[0], 3, [1, 2])], 1)
-    with pytest.raises(CvaeError, match="no class 10"):
-        model.estimates([(0, ZEROS[0], 3, [3, 10])], 1)
-    with pytest.raises(CvaeError, match="number the items"):
-        list(model.estimates([(-1, ZEROS[0], 3, [3])], 1))
-    assert list(model.estimates([], 1)) == []
+def test_images_are_numbered_from_0(model):
+    with pytest.raises(CvaeError, match="number images"):
+        model.log_likelihood(ZEROS, [1, 2], 1, first=-1)
 
 
 def test_bits_of_any_type_and_lists_have_the_same_bound(model, images):

@@ -1,27 +1,22 @@
-"""Running sums of importance weights, and who gets how many, against plain NumPy."""
+"""Running sums of importance weights, and estimates of them, against plain NumPy."""
 
 import tracemalloc
 
 import numpy as np
 import pytest
 import reference
+from exact import ExactPosterior, LinearGaussian
+from scipy import stats
 
-from cvae.inference import importance
-from cvae.inference.importance import (
-    LogSums,
-    Proposals,
-    chunks,
-    decisive_particles,
-    estimate,
-    levels,
-)
+from cvae.inference import importance, laplace
+from cvae.inference.importance import LogSums, estimate, levels
 
 
 def streamed(log_weights, cuts):
     """`LogSums` of `[particles, classes]`, cut at `cuts`."""
     sums = LogSums(log_weights.shape[1])
     for part in np.split(log_weights, cuts):
-        sums.add(part, range(log_weights.shape[1]))
+        sums.add(part)
     return sums
 
 
@@ -39,7 +34,7 @@ def test_streamed_sums_equal_those_of_all_weights_at_once(cuts, scale, mean):
     shares = np.exp(weights - weights.max(0))
     expected = shares.sum(0) ** 2 / (shares**2).sum(0)
     np.testing.assert_allclose(sums.effective_sample_size(), expected, rtol=1e-9)
-    assert list(sums.count) == [1000] * 3
+    assert sums.count == 1000
 
 
 def test_equal_weights_all_count_and_one_large_weight_counts_alone():
@@ -57,121 +52,85 @@ def test_weights_of_zero_add_nothing():
     np.testing.assert_allclose(sums.log_mean(), weights[2] - np.log(4), rtol=1e-12)
 
 
-def test_classes_are_summed_each_by_itself():
-    weights = log_weights()
-    sums = LogSums(3)
-    sums.add(weights[:10], [0, 1, 2])
-    sums.add(weights[10:, 1:2], [1])
-    expected = reference.log_mean_exp(weights[:10], 0)
-    expected[1] = reference.log_mean_exp(weights[:, 1], 0)
-    np.testing.assert_allclose(sums.log_mean(), expected, rtol=1e-12)
+@pytest.mark.parametrize("particles", [1, 9, 10, 11, 99, 100, 1000, 1001, 5000])
+def test_the_levels_end_with_the_particles(particles):
+    marks = levels(particles)
+    assert marks[-1] == particles and list(marks) == sorted(set(marks))
+    assert set(marks[:-1]) == {m for m in (10, 100, 1000) if m < particles}
+
+
+LINEAR = LinearGaussian()
+BITS = np.random.RandomState(1).randint(0, 2, (30, 6))
+LABELS = np.random.RandomState(2).randint(0, 3, 30)
+POSTERIOR = ExactPosterior(LINEAR, BITS, LABELS)
+WIDE = laplace.Gaussians(  # N(0, 1.2² I), which is no posterior
+    np.zeros((30, 3)), 1.2 * np.tile(np.eye(3), (30, 1, 1))
+)
+
+
+def streams(n=30):
+    return [np.random.RandomState(i) for i in range(n)]
+
+
+def test_an_estimate_is_the_log_mean_of_its_weights_at_every_level():
+    found = estimate(POSTERIOR, WIDE, streams(), 150)
+    eps = np.stack([s.standard_normal((150, 3)) for s in streams()], 1)
+    z = 1.2 * eps
+    weights = POSTERIOR.log_joint(z) - stats.norm.logpdf(z, scale=1.2).sum(-1)
+    assert len(found.log_likelihoods) == 3
+    for row, level in zip(found.log_likelihoods, (10, 100, 150)):
+        expected = reference.log_mean_exp(weights[:level], 0)
+        np.testing.assert_allclose(row, expected, rtol=1e-12)
+    shares = np.exp(weights - weights.max(0))
+    expected = shares.sum(0) ** 2 / (shares**2).sum(0)
+    np.testing.assert_allclose(found.ess, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 45, 10**4])
+def test_chunks_change_nothing_but_the_size_of_a_call(monkeypatch, rows):
+    sizes, whole = [], estimate(POSTERIOR, WIDE, streams(), 70)
+    log_joint = ExactPosterior.log_joint
+    monkeypatch.setattr(
+        ExactPosterior, "log_joint", lambda s, z: sizes.append(z) or log_joint(s, z)
+    )
+    monkeypatch.setattr(importance, "ROWS", rows)
+    found = estimate(POSTERIOR, WIDE, streams(), 70)
+    for one, other in zip(found, whole):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert max(z.shape[0] for z in sizes) == min(60, max(1, rows // 30))
+
+
+def test_an_estimate_is_unbiased_and_its_log_low():
+    truth = LINEAR.log_likelihood(BITS, LABELS)
+    repeats = [np.random.RandomState(1000 + i) for i in range(30)]
+    found = np.stack(
+        [estimate(POSTERIOR, WIDE, repeats, 20).log_likelihoods[-1] for _ in range(400)]
+    )
+    ratios = np.exp(found - truth)
+    error = ratios.std() / np.sqrt(ratios.size)
+    assert error < 0.02 and abs(ratios.mean() - 1.0) < 4 * error
+    assert found.mean() < truth.mean() - 0.1
 
 
 def test_memory_does_not_grow_with_the_particles():
     def peak(particles):
-        def first(n, classes):
-            return log_weights(shape=(n, len(classes)))
-
-        def more(c, chunk, n):
-            return log_weights(shape=(n,))
-
         tracemalloc.start()
-        estimate(Proposals(first, more), range(3), 0, particles)
+        estimate(POSTERIOR, WIDE, streams(), particles)
         bytes_at_most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return bytes_at_most
 
-    peak(2000)  # whatever is made once
-    assert peak(200000) < 1.5 * peak(2000)
+    peak(200)  # whatever is made once
+    assert peak(10000) < 1.5 * peak(500)
 
 
-@pytest.mark.parametrize("particles", [1, 9, 10, 11, 99, 100, 1000, 1001, 5000, 12345])
-def test_every_particle_comes_once_and_in_the_chunk_that_is_its_own(particles):
-    marks = levels(particles)
-    assert marks[-1] == particles and list(marks) == sorted(set(marks))
-    assert set(marks[:-1]) == {m for m in (10, 100, 1000, 5000) if m < particles}
-    begins = [0, 10, 100, *range(1000, 20000, 1000)]
-    seen = 0
-    for begin, mark in zip((0,) + marks, marks):
-        for number, size in chunks(begin, mark):
-            assert begins[number] == seen and 0 < size <= importance.CHUNK
-            seen += size
-        assert seen == mark
+def test_the_work_ends_where_it_is_told_to():
+    calls = []
 
+    def go_on():
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt()
 
-class Fake:
-    """An image whose class c has given log-weights; what was asked for is noted."""
-
-    def __init__(self, weights):
-        self.weights = weights  # [particles, classes]
-        self.proposals = Proposals(self._first, self._more)
-
-    def _first(self, n, classes):
-        return self.weights[:n, list(classes)]
-
-    def _more(self, c, chunk, n):
-        begin = (0, 10, 100, 1000, 2000)[chunk]
-        return self.weights[begin : begin + n, c]
-
-
-def test_without_pruning_all_classes_have_the_estimate_of_all_their_weights():
-    fake = Fake(log_weights(2.0, (1500, 4)))
-    found = estimate(fake.proposals, range(4), 1, 1500)
-    for row, mark in enumerate((10, 100, 1000, 1500)):
-        expected = reference.log_mean_exp(fake.weights[:mark], 0)
-        np.testing.assert_allclose(found.log_likelihoods[row], expected, rtol=1e-12)
-    assert list(found.particles) == [1500] * 4
-
-
-def test_particles_go_to_the_own_class_and_to_those_near_the_best():
-    weights = log_weights(0.1, (1500, 4))
-    weights += np.array([0.0, -1.0, -1.0, -importance.MARGIN - 5.0])
-    weights[:10, 2] -= importance.MARGIN - 5.0
-    weights[10:, 2] -= 100.0  # its mean so far falls behind slowly
-    found = estimate(Fake(weights).proposals, range(4), 3, 1500)
-    assert list(found.particles) == [1500, 1500, 1000, 1500]
-    expected = reference.log_mean_exp(weights[:1000, 2], 0)
-    np.testing.assert_allclose(found.log_likelihoods[2:, 2], expected, rtol=1e-12)
-
-
-def test_a_class_that_was_left_out_stays_out():
-    weights = log_weights(0.1, (1500, 3))
-    weights[:10, 1] -= importance.MARGIN + 5.0
-    weights[10:, 0] -= 100.0  # now the best falls, too
-    found = estimate(Fake(weights).proposals, range(3), 2, 1500)
-    assert found.particles[1] == 10
-
-
-def test_a_close_call_is_decided_by_more_particles():
-    """Of classes 0, 1 and 2 the first is ahead at 100; class 2 catches up, 3 is far."""
-    weights = log_weights(0.1, (1000, 4))
-    weights += np.array([0.0, -3.0, -2.0, -importance.CLOSE - 1.0])
-    weights[100:, 2:] += 10.0
-    found = estimate(Fake(weights).proposals, range(4), 3, 100)
-    at_100 = reference.log_mean_exp(weights[:100], 0)
-    np.testing.assert_allclose(found.log_likelihoods[-1], at_100, rtol=1e-12)
-    assert found.log_likelihoods.shape == (2, 4) and at_100.argmax() == 0
-    expected = np.append(reference.log_mean_exp(weights[:, :3], 0), at_100[3])
-    np.testing.assert_allclose(found.decisive, expected, rtol=1e-12)
-    assert expected.argmax() == 2
-    assert list(found.particles) == [1000, 1000, 1000, 100]
-    shares = np.exp(weights[:100])
-    ess = shares.sum(0) ** 2 / (shares**2).sum(0)
-    np.testing.assert_allclose(found.ess, ess, rtol=1e-9)
-
-
-@pytest.mark.parametrize("particles, behind", [(100, 1.0), (1500, -1.0)])
-def test_what_is_clear_or_has_particles_enough_is_decided_by_what_there_is(
-    particles, behind
-):
-    weights = log_weights(0.1, (1500, 2)) - [0.0, importance.CLOSE + behind]
-    found = estimate(Fake(weights).proposals, range(2), 0, particles)
-    np.testing.assert_array_equal(found.decisive, found.log_likelihoods[-1])
-    assert list(found.particles) == [particles] * 2
-
-
-@pytest.mark.parametrize(
-    "particles, decisive", [(1, 10), (10, 100), (100, 1000), (250, 1000), (5000, 5000)]
-)
-def test_ten_times_as_many_decide_up_to_a_thousand(particles, decisive):
-    assert decisive_particles(particles) == decisive
+    with pytest.raises(KeyboardInterrupt):
+        estimate(POSTERIOR, WIDE, streams(), 10**6, go_on)

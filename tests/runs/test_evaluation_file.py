@@ -59,11 +59,15 @@ USELESS = [
     ("per_class", [ROWS[0], dict(ROWS[1], n=0)]),
     ("per_class", [dict(ROWS[0], n=1), dict(ROWS[1], n=2)]),
     ("per_class", [dict(ROWS[0], errors=0), ROWS[1]]),
-    ("ais.images", 0),
-    ("ais.images", 4),
-    ("ais.chains", 0),
-    ("ais.temperatures", 0),
-    ("ais.simulated.images", 0),
+    ("fallback.pairs", 1),
+    ("fallback.images", [3]),
+    ("encoder.images", 0),
+    ("encoder.images", 4),
+    ("encoder.growth", []),
+    ("encoder.ess.p5", 0.5),
+    ("sandwich.images", 0),
+    ("sandwich.steps", 0),
+    ("sandwich.acceptance", 1.5),
     ("train_bound.n_images", 0),
     ("zhusuan.trained", []),
     ("n_images", 0),
@@ -133,7 +137,8 @@ def test_an_evaluation_that_could_be_is_read(tmp_path):
     right["classifier"].update(errors=0, error_rate=0.0, low=0.0)
     right["classifier"]["confusion"] = [[3, 0], [0, 0]]
     right["per_class"] = [dict(ROWS[0], n=3, errors=0)]
-    without = {k: v for k, v in results.items() if k != "ais"}
+    checks = ("encoder", "sandwich")
+    without = {k: v for k, v in results.items() if k not in checks}
     for found in (results, few, right, without):
         assert read(tmp_path, found) == found
 

@@ -26,7 +26,7 @@ def dataset(mnist):
 def trained(dataset, tmp_path_factory):
     run = Run.create(tmp_path_factory.mktemp("runs") / "trained", tiny.CONFIG)
     loop.train(run, dataset)
-    evaluate.evaluate_run(run, dataset, particles=20, ais=0)
+    evaluate.evaluate_run(run, dataset, particles=20, checks=0)
     return run
 
 

@@ -227,8 +227,8 @@ def test_a_signal_ends_an_evaluation_and_leaves_nothing_half_written(
 
     before = files()
     command = ["evaluate.py", "--run", trained, "--mnist-dir", mnist_dir]
-    command += ["--particles", 1]
-    more = {"images": IMAGES, "test_images": 1000}
+    command += ["--particles", 1, "--checks", 0]
+    more = {"images": IMAGES, "test_images": 50}
     status, _, err, _ = struck(tmp_path, "an fsync", number, command, mnist_dir, **more)
     assert status == NUMBERS[number]
     assert err.splitlines()[-1] == "interrupted" and "Traceback" not in err
