@@ -4,7 +4,7 @@ A plot is as wide as the report's line, or half as wide, so that two fit side by
 """
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from cvae.plotting.style import hexadecimal as _hex
 
 SETTLING = 0.12  # of a run's epochs may be below the axis, for the sake of the rest
 HEIGHT = 150.0  # points of a plot of half the width
+SHORT = 106.0  # points of a lower one
+
+Line = Sequence[Tuple[float, float]]  # its points
 
 
 @style.applied()
@@ -173,75 +176,141 @@ def latent_kl(
 
 
 @style.applied()
-def growth(
-    path: Path,
-    levels: List[Dict[str, Any]],
-    bound: Dict[str, float],
-    ais: Optional[Dict[str, float]] = None,
-    note: str = "",
-) -> None:
-    """Draw how the importance-sampled estimates grow with the number of particles.
+def growth(path: Path, laplace: Line, encoder: Line, note: str = "") -> None:
+    """Draw how estimates of log p(x|y) grow with the number of particles.
 
-    The bands are the standard error over images. The numbers are the increases of
-    log p(x|y) from one point to the next.
+    The zero is the Laplace proposal's last estimate of the same images. The numbers
+    are those of the points but for the zero.
 
     Args:
-        levels: "growth" of `evaluation.json`.
-        bound: its "bound", the estimate with one particle.
-        ais: log p(x|y) of the same images by annealed importance sampling, if known.
+        laplace, encoder: (particles, nats from the zero) by each proposal. The
+            encoder's begins with the bound, which is its mean with one particle.
 
     Raises:
         CvaeError: the disk refuses.
     """
     raster = style.is_raster(path)
-    box = (40.0, 26.0, 175.0, HEIGHT - 28.0)
-    figure, axes = style.half_figure(note, HEIGHT, box)
+    box = (36.0, 26.0, 179.0, SHORT - 30.0)
+    figure, axes = style.half_figure(note, SHORT, box)
     axes.set_xscale("log")
-    particles = [level["particles"] for level in levels]
-    own = [bound] + [level["log_likelihood"] for level in levels]
-    marginal = [level["marginal"] for level in levels]
-    _, high = _line(axes, [1] + particles, own, BLUE)
-    low, _ = _line(axes, particles, marginal, VERMILLION)
-    end = particles[-1]
-    text = style.spelled(f"log p(x|y) {own[-1]['mean']:.2f}", raster)
-    style.label(axes, text, (end, high), (3.0, 2.0), BLUE, "right", "bottom")
-    text = style.spelled(f"log p(x) {marginal[-1]['mean']:.2f}", raster)
-    style.label(axes, text, (end, low), (3.0, -2.0), VERMILLION, "right", "top")
-    start = (1, bound["mean"] - bound["stderr"])
-    style.label(axes, "bound", start, (-3.0, -2.0), BLUE, "left", "top", SMALL)
-    for level, *middle in zip(levels[1:], *_middles(levels)):
-        step = style.spelled(f"{level['gain']['mean']:+.2f}", raster)
-        style.label(axes, step, middle, (6.0, -8.0), AXIS, "center", "top", SMALL)
-    if ais:
-        axes.axhline(ais["mean"], color=_hex(BLACK), linewidth=0.6, dashes=(2.5, 1.5))
-        text = style.spelled(f"AIS {ais['mean']:.2f}", raster)
-        style.label(axes, text, (1, ais["mean"]), (-3.0, 2.0), BLACK, "left", "bottom")
+    axes.axhline(0.0, color=_hex(BLACK), linewidth=0.6, dashes=(2.5, 1.5))
+    for points, ink in ((encoder, VERMILLION), (laplace, BLUE)):
+        look = {"linewidth": 1.1, "marker": "o", "markersize": 2.6}
+        axes.plot(*zip(*points), color=_hex(ink), **look)
+    for points, ink in ((encoder[1:], VERMILLION), (laplace[:-1], BLUE)):
+        for particles, nats in points:
+            text = style.spelled(f"{nats:.2f}", raster)
+            is_last = particles == encoder[-1][0]
+            to, side = ((7.0, -4.0), "right") if is_last else ((1.0, -3.0), "left")
+            at = (particles, nats)
+            style.label(axes, text, at, to, ink, side, "top", SMALL)
+    text = style.spelled(f"bound {encoder[0][1]:.2f}", raster)
+    style.label(axes, text, encoder[0], (6.0, 0.0), VERMILLION, "left", "center")
+    for y, text, ink in ((1.0, "Laplace", BLUE), (0.0, "encoder", VERMILLION)):
+        up = "top" if y else "bottom"
+        corner = ((1.0, y), (0.0, 4.0 - 4.0 * y))
+        style.label(axes, text, *corner, ink, "right", up, xycoords="axes fraction")
+    text = f"zero: Laplace, {laplace[-1][0]:,} particles"
+    corner = (encoder[0][0], 0.0), (-3.0, 2.0)
+    style.label(axes, text, *corner, BLACK, "left", "bottom", SMALL)
     low, high = axes.get_ylim()
-    room = 1.2 * LINE / box[3] * (high - low)  # for the words
+    room = 1.3 * LINE / box[3] * (high - low)  # for the words
     axes.set_ylim(low - room, high + room)
     axes.set_xlabel("particles")
     axes.set_ylabel("nats per image")
-    axes.yaxis.set_label_coords(-31.0 / box[2], 0.5)  # clear of the minus signs
+    axes.yaxis.set_label_coords(-28.0 / box[2], 0.5)  # clear of the minus signs
     style.quiet(axes)
     style.number_y(axes, raster)
-    _number_particles(axes, [1] + particles, box[2])
+    counts = sorted({particles for particles, _ in laplace + encoder})
+    _number_particles(axes, counts, box[2])
     style.save(figure, path)
 
 
-def _line(axes, x, estimates, ink):
-    """Draw means in a band of their standard errors; return the ends of the band."""
-    mean, error = (np.array([e[k] for e in estimates]) for k in ("mean", "stderr"))
-    low, high = mean - error, mean + error
-    axes.fill_between(x, low, high, color=_hex(style.tint(ink, 0.2)), linewidth=0)
-    axes.plot(x, mean, color=_hex(ink), linewidth=1.1, marker="o", markersize=2.6)
-    return low.min(), high.max()
+@style.applied()
+def ess(path: Path, shares: Sequence[Tuple[str, np.ndarray]], note: str = "") -> None:
+    """Draw histograms of the effective sample size, as a share of the particles.
+
+    Args:
+        shares: (name of the proposal, the shares of images, `[n]`), at most two.
+
+    Raises:
+        CvaeError: the disk refuses.
+    """
+    box = (30.0, 26.0, 183.0, SHORT - 30.0)
+    figure, axes = style.half_figure(note, SHORT, box)
+    least = min(values.min() for _, values in shares)
+    decades = max(1, int(np.ceil(-np.log10(least))))
+    edges = np.logspace(-decades, 0, 1 + max(20, 8 * decades))
+    axes.set_xscale("log")
+    highest = 0.0
+    for row, ((name, values), ink) in enumerate(zip(shares, (BLUE, VERMILLION))):
+        part = np.histogram(values, edges)[0] / len(values)
+        highest = max(highest, 100.0 * part.max())
+        steps = np.repeat(edges, 2)[1:-1], np.repeat(100.0 * part, 2)
+        axes.fill_between(*steps, color=_hex(style.tint(ink, 0.3)), linewidth=0)
+        axes.plot(*steps, color=_hex(ink), linewidth=0.8)
+        text = f"{name}: median {style.rounded(100.0 * np.median(values), 1)} %"
+        corner = ((0.0, 1.0), (4.0, 1.0 - row * LINE))
+        style.label(axes, text, *corner, ink, "left", "top", xycoords="axes fraction")
+    axes.set_xlim(edges[0], 1.0)
+    up = (SHORT - 30.0) / (SHORT - 30.0 - LINE * len(shares))  # room for the words
+    axes.set_ylim(0.0, up * highest)
+    axes.set_xlabel("ESS in % of the particles")
+    axes.set_ylabel("% of the images")
+    axes.yaxis.set_label_coords(-20.0 / box[2], 0.5)
+    style.quiet(axes)
+    style.number_y(axes, style.is_raster(path))
+    axes.tick_params(which="minor", color=_hex(AXIS))
+    axes.xaxis.set_major_formatter(lambda v, _: f"{100.0 * v:.6g}")
+    axes.xaxis.set_minor_formatter(lambda v, _: "")
+    style.save(figure, path)
 
 
-def _middles(levels):
-    """x and y halfway between each two points of log p(x|y), on a log axis of x."""
-    x = np.log([level["particles"] for level in levels])
-    y = np.array([level["log_likelihood"]["mean"] for level in levels])
-    return np.exp((x[1:] + x[:-1]) / 2), (y[1:] + y[:-1]) / 2
+@style.applied()
+def sandwich(
+    path: Path,
+    below: Dict[str, float],
+    above: Dict[str, float],
+    gap: Dict[str, float],
+    note: str = "",
+) -> None:
+    """Draw two means, the grey gap between them, and the standard error of the gap.
+
+    Args:
+        below, above, gap: of "sandwich" in `evaluation.json`.
+
+    Raises:
+        CvaeError: the disk refuses.
+    """
+    raster = style.is_raster(path)
+    height = 86.0
+    box = (84.0, 26.0, 121.0, height - 42.0)
+    figure, axes = style.half_figure(note, height, box)
+    ends = [0.0, gap["mean"] - gap["stderr"], gap["mean"] + gap["stderr"]]
+    width = max(ends) - min(ends) or 0.01
+    axes.set_xlim(min(ends) - 0.2 * width, max(ends) + 0.2 * width)
+    axes.set_ylim(1.6, -0.6)
+    axes.axvspan(*sorted([0.0, gap["mean"]]), color=_hex(HAIRLINE), linewidth=0)
+    axes.plot(ends[1:], [0, 0], color=_hex(VERMILLION), linewidth=1.1)
+    rows = (
+        (0, "from above", above, gap["mean"], VERMILLION),
+        (1, "from below", below, 0.0, BLUE),
+    )
+    for row, name, estimate, at, ink in rows:
+        axes.plot([at], [row], color=_hex(ink), marker="o", markersize=3.5)
+        text = style.spelled(f"{name} {estimate['mean']:.2f}", raster)
+        corner = ((0.0, 1.0 - (row + 0.6) / 2.2), (-4.0, 0.0))
+        style.label(
+            axes, text, *corner, ink, "right", "center", xycoords="axes fraction"
+        )
+    text = style.spelled(f"gap {gap['mean']:.3f}", raster)
+    style.label(axes, text, (gap["mean"] / 2, -0.6), (0, 2), BLACK, "center", "bottom")
+    axes.set_yticks([])
+    axes.set_xlabel("nats above the lower estimate")
+    style.quiet(axes)
+    axes.spines["left"].set_visible(False)
+    style.number_x(axes, raster)
+    style.save(figure, path)
 
 
 def _number_particles(axes, particles, width):

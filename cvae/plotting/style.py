@@ -140,13 +140,22 @@ def quiet(axes):
 
 def number_y(axes, raster):
     """Put round numbers on the y axis, with as many decimals as they need."""
+    _number(axes.yaxis, 6, raster)
+
+
+def number_x(axes, raster):
+    """Put round numbers on the x axis, with as many decimals as they need."""
+    _number(axes.xaxis, 4, raster)
+
+
+def _number(axis, most, raster):
     from matplotlib.ticker import MaxNLocator
 
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    ticks = axes.get_yticks()
+    axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 5, 10]))
+    ticks = axis.get_ticklocs()
     places = max(0, int(np.ceil(-np.log10(ticks[1] - ticks[0]) - 1e-9)))
     form = f".{places}f" if places < 4 else "g"
-    axes.yaxis.set_major_formatter(lambda v, _: spelled(f"{v:{form}}", raster))
+    axis.set_major_formatter(lambda v, _: spelled(f"{v:{form}}", raster))
 
 
 def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):

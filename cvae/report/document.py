@@ -37,7 +37,8 @@ def build(run: Run, output_dir: Path, dataset: Dataset) -> List[Path]:
         found = results(run, dataset, evaluation, metrics[-1], facts)
         files.write_json(folder / "results.json", found)
         files.write_bytes(folder / "report.pdf", typst.typeset(folder))
-        return [_publish(folder, output_dir, name) for name in _names()]
+        names = _names(evaluation)
+        return [_publish(folder, output_dir, name) for name in names]
 
 
 def rewrite(folder: Path) -> None:
@@ -73,8 +74,9 @@ def _finished(run, dataset):
     return evaluation, metrics
 
 
-def _names():
-    drawn = [name + suffix for name in figures.NAMES for suffix in SUFFIXES]
+def _names(evaluation):
+    names = figures.names_of(evaluation)
+    drawn = [name + suffix for name in names for suffix in SUFFIXES]
     return [f"figures/{name}" for name in drawn] + ["results.json", "report.pdf"]
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -36,6 +36,9 @@ def draw(
 
     `folder`/name + suffix are written after all arrays have been computed.
 
+    Args:
+        names: without any, those of `names_of`.
+
     Returns:
         The measurements of each figure, by its name.
 
@@ -43,17 +46,22 @@ def draw(
         CvaeError: there is no such figure; the run has no checkpoint, no metrics or
             no evaluation, or is of other data; the disk refuses.
     """
-    names = names or NAMES
     for name in names:
         if name not in FIGURES:
             raise CvaeError(f"there is no {shown(name)}: {suggest(name, NAMES)}")
     with contextlib.closing(Inputs(run, dataset)) as inputs:
+        names = names or names_of(inputs.evaluation)
         made = {name: FIGURES[name](inputs) for name in names}
     for name, figure in made.items():
         for suffix in suffixes:
             path = Path(folder) / (name + suffix)
             figure.draw(path, note=dataset.note, **figure.arguments)
     return {name: figure.facts for name, figure in made.items()}
+
+
+def names_of(evaluation: Dict[str, Any]) -> List[str]:
+    """Return the figures of a run with this evaluation: without checks, no sandwich."""
+    return [name for name in NAMES if name != "sandwich" or name in evaluation]
 
 
 class Figure(NamedTuple):
@@ -141,7 +149,7 @@ def _interpolations(inputs):
 
 def _extremes(inputs):
     """The test images of each class by log p(x | y), in decreasing order."""
-    value = inputs.log_likelihood
+    value = inputs.evaluation_arrays["log_likelihood"]
     shape = (2, len(inputs.classes), EXTREMES)
     images = np.full(shape + (inputs.bits.shape[1],), np.nan)
     numbers = np.full(shape, np.nan)
@@ -233,14 +241,48 @@ def _neighbours(inputs):
 
 
 def _growth(inputs):
+    """Both proposals, minus the Laplace proposal's last estimate of the same images.
+
+    The encoder's are of fewer images.
+    """
+    found, arrays = inputs.evaluation, inputs.evaluation_arrays
+    end = found["log_likelihood"]["mean"]
+    laplace = [
+        (level["particles"], level["log_likelihood"]["mean"] - end)
+        for level in found["growth"]
+    ]
+    n, points = found["n_images"], []
+    if "encoder" in found:
+        n, end = found["encoder"]["images"], found["encoder"]["laplace"]["mean"]
+        points = [
+            (level["particles"], level["log_likelihood"]["mean"] - end)
+            for level in found["encoder"]["growth"]
+        ]
+    bound = float((arrays["bound"] - arrays["log_likelihood"])[:n].mean())
+    return Figure(lines.growth, {"laplace": laplace, "encoder": [(1, bound)] + points})
+
+
+def _ess(inputs):
+    """Both proposals on the same images, or the Laplace proposal on all images."""
+    found, arrays = inputs.evaluation, inputs.evaluation_arrays
+    own, shares = arrays["ess"], []
+    if "encoder" in found:
+        others = arrays["encoder_ess"]
+        own = own[: len(others)]
+        shares = [("encoder", others / found["encoder"]["ess"]["particles"])]
+    laplace = ("Laplace", own / found["ess"]["particles"])
+    return Figure(lines.ess, {"shares": [laplace] + shares})
+
+
+def _sandwich(inputs):
     found = inputs.evaluation
-    ais = found.get("ais", {"images": 0})
-    arguments = {
-        "levels": found["growth"],
-        "bound": found["bound"],
-        "ais": ais["log_likelihood"] if ais["images"] == found["n_images"] else None,
-    }
-    return Figure(lines.growth, arguments)
+    if "sandwich" not in found:
+        raise CvaeError(
+            f"{inputs.run.path} was evaluated without a sandwich; evaluate again: "
+            f"`python scripts/evaluate.py --run {inputs.run.path}`"
+        )
+    names = ("below", "above", "gap")
+    return Figure(lines.sandwich, {name: found["sandwich"][name] for name in names})
 
 
 def _evenly(values, n):
@@ -263,5 +305,7 @@ FIGURES = {
     "latent_space": _latent_space,
     "neighbours": _neighbours,
     "growth": _growth,
+    "ess": _ess,
+    "sandwich": _sandwich,
 }
 NAMES = tuple(FIGURES)

@@ -189,10 +189,10 @@ def weaknesses(found: Dict[str, Any]) -> str:
         parts.append(f"It leaves {idle} of {config['z_dim']} latent dimensions unused.")
     if classifier["errors"]:
         parts.append(
-            f"As a classifier, it takes up to {config['n_classes']} times "
-            f"{whole(classifier['particles'])} decodings per image for an error rate "
-            f"of {percent(classifier['error_rate'])}; a network that is trained only "
-            "for $p(ys given xs)$ need not explain the pixels."
+            "As a classifier, it takes a search for the mode and up to "
+            f"{whole(classifier['particles'])} decodings for each class of an image, "
+            f"for an error rate of {percent(classifier['error_rate'])}; a network that "
+            "is trained only for $p(ys given xs)$ need not explain the pixels."
         )
     lacks = "" if config["network"] == "conv" else "no convolutions, "
     last = f"It has one layer of latent variables, {lacks}and a fixed prior"

@@ -78,10 +78,10 @@ class Inputs:
         return found
 
     @_once
-    def log_likelihood(self):
-        """log p(x | y) of each test image, in nats, of the same evaluation."""
-        n = self.evaluation["n_images"]
-        return self.run.evaluation_arrays()["log_likelihood"][:n]
+    def evaluation_arrays(self):
+        """`evaluation.npz`, the values of each test image, of the same evaluation."""
+        if self.evaluation:  # which raises if it is of something else
+            return self.run.evaluation_arrays()
 
     def of_class(self, c: int) -> np.ndarray:
         """Return the indices of the test images of class `c`."""

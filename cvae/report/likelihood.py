@@ -5,7 +5,7 @@ report/common.typ has the symbols, and `by` and `in-text`, which cite.
 """
 
 import math
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List
 
 from cvae.report.numbers import count, listed, number, whole, with_error
 
@@ -19,7 +19,9 @@ def sentences(found: Dict[str, Any]) -> Dict[str, str]:
         "divergences": divergences(measured),
         "growth": growth(measured),
         "draws": draws(measured["ess"]),
-        "annealing": annealing(measured.get("ais")),
+        "modes": modes(measured["fallback"]),
+        "proposals": proposals(measured),
+        "sandwich": sandwich(measured),
         "scope": scope(config),
         "comparison": comparison(found),
         "generalization": generalization(measured),
@@ -39,49 +41,19 @@ def divergences(measured: Dict[str, Any]) -> str:
     )
 
 
-class Bias(NamedTuple):
-    """A bias of `nats` at the last number of particles k, that falls as k^-power."""
-
-    power: float
-    nats: float
-
-
-def remaining_bias(levels: List[Dict[str, Any]]) -> Optional[Bias]:
-    """Extrapolate the bias of log p(x | y) from its gains over three levels.
-
-    Args:
-        levels: "growth" of evaluation.json.
-
-    Returns:
-        None if there are fewer than three levels, or the gains do not fall as a power
-        of the particles between 0.03 and 2.
-    """
-    if len(levels) < 3:
-        return None
-    a, b, c = (float(level["particles"]) for level in levels[-3:])
-    before, last = (level["gain"]["mean"] for level in levels[-2:])
-    if not 0 < last < before:
-        return None
-
-    def is_flatter(power):
-        gains = b**-power - c**-power, a**-power - b**-power
-        return gains[0] / gains[1] > last / before
-
-    low, high = 0.02, 2.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_flatter(middle) else (low, middle)
-    return Bias(low, last / ((c / b) ** low - 1)) if low > 0.03 else None
+def has_checks(measured: Dict[str, Any]) -> bool:
+    """Return whether the likelihoods of an evaluation were checked."""
+    return "encoder" in measured and "sandwich" in measured
 
 
 def growth(measured: Dict[str, Any]) -> str:
-    """Return how log p(x | y) grows with the particles, and what is still missing."""
+    """Return how log p(x | y) grows with the particles by either proposal."""
     levels, estimate = measured["growth"], measured["log_likelihood"]
     end = whole(estimate["particles"])
     if len(levels) == 1:
         return (
             f"With {end} particles, the estimate of $log p(xs given ys)$ is "
-            f"{with_error(estimate)}."
+            f"{with_error(estimate)} (@growth (a))."
         )
     last = with_error(levels[-1]["gain"], 3)
     rise = f"{last} nats"
@@ -92,16 +64,16 @@ def growth(measured: Dict[str, Any]) -> str:
             f"{whole(levels[-2]['particles'])}, contributes {last} nats"
         )
     text = (
-        "@growth shows the estimates against the number of particles. From "
-        f"{whole(levels[0]['particles'])} to {end} particles, $log p(xs given ys)$ "
-        f"rises by {rise} (the standard error is that of paired differences)."
+        f"From {whole(levels[0]['particles'])} to {end} particles, the estimate of "
+        f"$log p(xs given ys)$ rises by {rise} (with the error of paired differences)."
     )
-    bias = remaining_bias(levels)
-    if bias:
+    if has_checks(measured):
+        first, *_, last = measured["encoder"]["growth"]
+        rise = last["log_likelihood"]["mean"] - first["log_likelihood"]["mean"]
         text += (
-            " If the bias continues to fall as it did over the last three points, as "
-            f"$k^(-{number(bias.power)})$, about {number(bias.nats)} nats are still "
-            "missing at the end."
+            f" With the encoder's proposal, it rises by {number(rise)} nats from "
+            f"{whole(first['particles'])} to {whole(last['particles'])} particles "
+            "(@growth (a))."
         )
     return text
 
@@ -114,9 +86,9 @@ def draws(ess: Dict[str, float]) -> str:
     )
     text = (
         f"The ESS among {whole(ess['particles'])} weights has the median "
-        f"{number(ess['median'], 1)} and the 5th percentile {number(ess['p5'], 1)}. To "
-        f"first order, this is a bias of {median} and {p5} nats; it is larger where "
-        "important values of $zs$ were never drawn. "
+        f"{number(ess['median'], 1)} and the 5th percentile {number(ess['p5'], 1)} "
+        f"(@growth (b)): to first order a bias of {median} and {p5} nats, and more "
+        "where important values of $zs$ were never drawn. "
     )
     if ess["p5"] < FEW_DRAWS:
         return text + (
@@ -126,45 +98,82 @@ def draws(ess: Dict[str, float]) -> str:
     return text + "Few estimates thus depend on single draws."
 
 
-def annealing(ais: Optional[Dict[str, Any]]) -> str:
-    """Return how annealed importance sampling compares with importance sampling."""
-    if ais is None:
-        return ""
-    made, gap = ais["simulated"], ais["difference"]
-    forward, backward = made["forward"]["mean"], made["backward"]["mean"]
-    importance = made["importance"]["mean"]
+def modes(fallback: Dict[str, Any]) -> str:
+    """Return for how many pairs of image and class no mode was found."""
+    n = fallback["pairs"]
+    if not n:
+        return "The search for the mode converged for every image and class."
+    pairs = count(n, "pair of an image and a class", "pairs of an image and a class")
+    return (
+        f"For {pairs}, the search for the mode did not converge, and the encoder's "
+        "proposal was used."
+    )
+
+
+def proposals(measured: Dict[str, Any]) -> str:
+    """Return how the Laplace proposal compares with the encoder's."""
+    if not has_checks(measured):
+        return (
+            "The likelihoods of this run were not checked, neither by the encoder's "
+            "proposal nor by simulated images."
+        )
+    encoder, gap = measured["encoder"], measured["encoder"]["difference"]
+    particles = measured["log_likelihood"]["particles"]
+    last, median = encoder["growth"][-1], number(encoder["ess"]["median"], 1)
     if not is_clear(gap):
         verdict = "The two agree within two standard errors."
     elif gap["mean"] > 0:
         verdict = (
-            "As both are low in expectation, the higher one is the better, and "
-            "importance sampling misses at least this difference."
+            "As both are low in expectation, the higher one is the better, and the "
+            "encoder's proposal misses at least this difference."
         )
     else:
         verdict = (
-            "As both are low in expectation, the higher one is the better: here the "
-            "encoder is a better proposal than annealing."
-        )
-    if forward <= importance <= backward:
-        place = "between the two"
-    elif importance < forward:
-        place = f"{number(forward - importance, 3)} nats below the forward chains"
-    else:
-        place = (
-            f"{number(importance - backward, 3)} nats above the backward chains, which "
-            "is due to sampling error"
+            "As both are low in expectation, the higher one is the better: here it is "
+            "the encoder's, and Laplace's proposal misses at least this difference."
         )
     return (
-        f"On {count(ais['images'], 'test image', 'test images')}, annealed importance "
-        f"sampling estimates $log p(xs given ys)$ at "
-        f"{with_error(ais['log_likelihood'])} and importance sampling at "
-        f"{with_error(ais['importance'])}: a paired difference of "
-        f"{with_error(gap, 3)} nats. {verdict} On "
-        f"{count(made['images'], 'image', 'images')} drawn from the model itself, the "
-        f"forward chains give {with_error(made['forward'])} and the backward chains "
-        f"{with_error(made['backward'])}, so that the true mean is known to "
-        f"{with_error(made['gap'], 3)} nats. Importance sampling gives "
-        f"{with_error(made['importance'])}, {place}."
+        f"On {count(encoder['images'], 'test image', 'test images')}, the encoder's "
+        f"proposal estimates $log p(xs given ys)$ at "
+        f"{with_error(last['log_likelihood'])} with {whole(last['particles'])} "
+        f"particles, and Laplace's at {with_error(encoder['laplace'])} with "
+        f"{whole(particles)}: a paired difference of {with_error(gap, 3)} nats. "
+        f"{verdict} The median ESS of the encoder's weights is {median}."
+    )
+
+
+def sandwich(measured: Dict[str, Any]) -> str:
+    """Return whether the estimates from below and from above meet."""
+    if not has_checks(measured):
+        return ""
+    found, error = measured["sandwich"], measured["log_likelihood"]["stderr"]
+    gap = found["gap"]
+    most = number(gap["mean"] + 2 * gap["stderr"], 3)
+    if not is_clear(gap):
+        verdict = (
+            "is within two standard errors of zero: it gives no sign that either "
+            "estimate is biased."
+        )
+    elif gap["mean"] < 0:
+        verdict = (
+            "is negative, which the expectations exclude: it is due to sampling error, "
+            "of rare large weights that were not drawn, and bounds nothing."
+        )
+    elif gap["mean"] + 2 * gap["stderr"] < error:
+        verdict = (
+            f"is small: the estimate from below misses at most about {most} nats, less "
+            f"than the standard error over test images, {number(error)}."
+        )
+    else:
+        verdict = (
+            f"is large: the estimate from below may miss up to about {most} nats, more "
+            f"than the standard error over test images, {number(error)}."
+        )
+    return (
+        f"On {count(found['images'], 'image', 'images')} drawn from the model itself, "
+        f"the estimates are {with_error(found['below'])} from below and "
+        f"{with_error(found['above'])} from above (@sandwich). Their gap of "
+        f"{with_error(gap, 3)} nats {verdict}"
     )
 
 
@@ -200,15 +209,26 @@ def comparison(found: Dict[str, Any]) -> str:
     fewer = ""
     if own["particles"] < published["burda-vae"]["particles"]:
         fewer = (
-            "It is estimated with fewer particles than Burda et al. used, which lowers "
-            "it. "
+            f"It takes {whole(own['particles'])} particles of Laplace's proposal, "
+            "where Burda et al. took "
+            f"{whole(published['burda-vae']['particles'])} of the encoder's. "
         )
+        if has_checks(measured) and is_clear(measured["encoder"]["difference"]):
+            fewer += _as_others_estimate(measured["encoder"]["difference"]["mean"])
     return (
         f"By $log p(xs)$, our {with_error(own)} is {', and '.join(places)}. The models "
         "differ in more than their values. Ours was given the classes in training, "
         "which the others had to find by themselves, and its networks are of another "
         f"size. {fewer}None of the sources states how the value varies from run to "
         "run. For $log p(xs given ys)$ of this model we know no published value."
+    )
+
+
+def _as_others_estimate(above):
+    way = "lower" if above > 0 else "higher"
+    return (
+        "Estimated in their way, our $log p(xs given ys)$ is "
+        f"{number(abs(above))} nats {way}. "
     )
 
 
@@ -261,12 +281,6 @@ def inference(measured: Dict[str, Any]) -> str:
         text = (
             "The importance-sampled estimate is not above the bound: with so few "
             "particles, it does not measure this divergence."
-        )
-    if "ais" not in measured:
-        text += (
-            " The likelihoods of this run rest on importance sampling only, whose "
-            "draws come from the same encoder: annealed importance sampling "
-            '#by("neal", "wu", "grosse"), which does not use the encoder, was not run.'
         )
     return text
 

@@ -10,8 +10,8 @@ import numpy as np
 import cvae
 from cvae.config import Config
 from cvae.data.dataset import Dataset
-from cvae.evaluation import tables
-from cvae.inference import importance
+from cvae.evaluation import sandwich, tables
+from cvae.inference import estimates, laplace
 from cvae.report import figures, findings, likelihood, method
 from cvae.report.numbers import (
     MINUS,
@@ -59,9 +59,16 @@ def results(
             "averaging": {"young": optimizers.YOUNG, "every": optimizers.AVERAGE_EVERY},
             "muon": {"sides": muon.SIDES, "step": muon.STEP},
             "importance": {
-                "levels": importance.LEVELS,
-                "margin": importance.MARGIN,
-                "close": importance.CLOSE,
+                "pilot": estimates.PILOT,
+                "margin": estimates.MARGIN,
+                "close": estimates.CLOSE,
+            },
+            "laplace": {
+                "fractions": laplace.FRACTIONS,
+                "tolerance": laplace.TOLERANCE,
+                "steps": (laplace.MIN_STEPS, laplace.MAX_STEPS),
+                "scale": laplace.SCALE,
+                "moves": sandwich.MOVES,
             },
             "last": last,
             "n_train": len(train.images),
@@ -96,7 +103,7 @@ def with_text(found: Dict[str, Any]) -> Dict[str, Any]:
         "numbers": numbers(found),
         "sentences": sentences,
         "tables": rows(found),
-        "left_out": method.left_out(found["config"]),
+        "left_out": method.left_out(found["config"], found["evaluation"]),
     }
     return dict(found, text=text)
 
@@ -127,8 +134,13 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
         "tensorflow": found["versions"]["tensorflow"],
         "generator_weights": whole(found["parameters"]["generator"]),
         "encoder_weights": whole(found["parameters"]["variational"]),
-        "levels": listed([whole(level) for level in found["importance"]["levels"]]),
+        "pilot": whole(found["importance"]["pilot"]),
         "margin": setting(found["importance"]["margin"]),
+        "fractions": listed([setting(f) for f in found["laplace"]["fractions"]]),
+        "tolerance": setting(found["laplace"]["tolerance"]),
+        "min_steps": whole(found["laplace"]["steps"][0]),
+        "max_steps": whole(found["laplace"]["steps"][1]),
+        "scale": setting(found["laplace"]["scale"]),
         "particles": whole(particles),
         "marginal_particles": whole(measured["marginal"]["particles"]),
         "bound": with_error(measured["bound"]),
@@ -163,18 +175,19 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
         "chance": percent(space["chance"], 1),
         "first_component": percent(space["explained"][0], 0),
         "second_component": percent(space["explained"][1], 0),
-        **_of_annealing(measured.get("ais")),
+        **_of_checks(found),
     }
 
 
-def _of_annealing(ais):
-    if ais is None:
+def _of_checks(found):
+    if not likelihood.has_checks(found["evaluation"]):
         return {}
+    made = found["evaluation"]["sandwich"]
     return {
-        "chains": whole(ais["chains"]),
-        "temperatures": whole(ais["temperatures"]),
-        "leapfrog_steps": whole(ais["leapfrog_steps"]),
-        "acceptance": percent(ais["acceptance"], 0),
+        "moves": listed([setting(share) for share in found["laplace"]["moves"]]),
+        "chain_steps": whole(made["steps"]),
+        "sandwich_particles": whole(made["particles"]),
+        "acceptance": percent(made["acceptance"], 0),
     }
 
 
@@ -209,17 +222,13 @@ def _classes(per_class):
 
 def _published(row):
     is_rate = row["quantity"] == "error rate"
-    particles, parameters = (
-        "–" if row[name] is None else whole(row[name])
-        for name in ("particles", "parameters")
-    )
+    particles = row["particles"]
     return {
         "model": row["model"],
         "work": row["work"],
         "value": percent(row["value"]) if is_rate else number(row["value"]),
         "binarization": row["binarization"],
-        "particles": particles,
-        "parameters": parameters,
+        "particles": "–" if particles is None else whole(particles),
         "differs": row["differs"],
     }
 
@@ -254,7 +263,6 @@ def _ours(found):
             ),
             "binarization": "dynamic",
             "particles": whole(value["particles"]),
-            "parameters": whole(sum(found["parameters"].values())),
             "differs": differs[quantity],
         }
         for quantity, value in values.items()

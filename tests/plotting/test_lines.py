@@ -5,14 +5,15 @@ import re
 import numpy as np
 import pytest
 from drawings import (
-    LEVELS,
+    ENCODER,
+    LAPLACE,
     all_words,
     assert_nothing_cut_off,
     estimate,
-    levels,
     metrics,
     root,
     shapes,
+    shares,
     texts,
     words,
 )
@@ -129,44 +130,98 @@ def dots(path, color):
 
 
 def test_points_stand_at_their_particles_and_estimates(tmp_path):
-    lines.growth(tmp_path / "growth.svg", LEVELS, estimate(-84.4))
+    lines.growth(tmp_path / "growth.svg", LAPLACE, ENCODER)
     blue = dots(tmp_path / "growth.svg", style.BLUE)
     red = dots(tmp_path / "growth.svg", style.VERMILLION)
-    x = np.log10([1, 10, 100, 1000, 5000])
-    value = np.array([-84.4, -83.05, -82.03, -81.67, -81.5])
-    assert blue.shape == (5, 2) and red.shape == (4, 2)
-    step = (blue[-1, 0] - blue[0, 0]) / (x[-1] - x[0])
-    np.testing.assert_allclose(blue[:, 0], blue[0, 0] + step * x, atol=0.01)
-    np.testing.assert_allclose(red[:, 0], blue[1:, 0], atol=0.01)
-    rise = (blue[-1, 1] - blue[0, 1]) / (value[-1] - value[0])
-    expected = blue[0, 1] + rise * (value - value[0])
-    np.testing.assert_allclose(blue[:, 1], expected, atol=0.01)
-    np.testing.assert_allclose(red[:, 1], expected[1:] - 2.25 * rise, atol=0.01)
+    assert len(blue) == len(LAPLACE) and len(red) == len(ENCODER)
+    places, points = np.concatenate([blue, red]), np.array(LAPLACE + ENCODER)
+    for column, values in enumerate((np.log10(points[:, 0]), points[:, 1])):
+        place = places[:, column]
+        scale = (place[-1] - place[2]) / (values[-1] - values[2])
+        expected = place[2] + scale * (values - values[2])
+        np.testing.assert_allclose(place, expected, atol=0.01)
 
 
-def test_growth_names_its_lines_its_steps_and_its_particles(tmp_path):
-    lines.growth(tmp_path / "growth.svg", LEVELS, estimate(-84.4))
+def test_growth_names_its_lines_its_points_and_its_particles(tmp_path):
+    lines.growth(tmp_path / "growth.svg", LAPLACE, ENCODER)
     told = words(tmp_path / "growth.svg")
     for text in (
-        *("log p(x|y) \u221281.50", "log p(x) \u221283.75", "bound"),
-        *("+1.02", "+0.36", "+0.17", "1", "10", "100", "1,000", "5,000"),
+        *("Laplace", "encoder", "bound \u22122.57", "zero: Laplace, 100 particles"),
+        *("\u22120.08", "\u22121.20", "\u22120.63", "\u22120.29", "\u22120.17"),
+        *("1", "10", "100", "1,000", "5,000"),
     ):
         assert text in told
-    assert "AIS" not in all_words(tmp_path / "growth.svg")
-
-
-def test_annealed_importance_sampling_is_a_line_of_its_own(tmp_path):
-    lines.growth(tmp_path / "growth.svg", LEVELS, estimate(-84.4), estimate(-81.1))
-    assert "AIS \u221281.10" in words(tmp_path / "growth.svg")
 
 
 @pytest.mark.parametrize(
-    "points", [[(1, -80.0)], [(7, -80.0)], [(10, -80.0), (100, -79.0), (120, -78.9)]]
+    "laplace, encoder",
+    [
+        ([(1, 0.0)], [(1, -5.0)]),
+        ([(7, 0.0)], [(1, -2.0)]),
+        ([(10, -0.1), (100, 0.0), (120, 0.0)], [(1, 0.3), (10, 0.2)]),
+    ],
 )
-def test_growth_of_few_or_close_levels_is_legible(tmp_path, points):
+def test_growth_of_few_or_close_levels_is_legible(tmp_path, laplace, encoder):
     for name in ("growth.png", "growth.svg"):
-        lines.growth(tmp_path / name, levels(*points), estimate(-85.0))
+        lines.growth(tmp_path / name, laplace, encoder)
     assert_nothing_cut_off(tmp_path / "growth.png")
-    numbers = {f"{n:,}" for n, _ in points} | {"1"}
+    numbers = {f"{n:,}" for n, _ in laplace + encoder}
     at = sorted(x for t, x, _ in texts(tmp_path / "growth.svg") if t in numbers)
-    assert (np.diff(at) >= 20).all()
+    assert at and (np.diff(at) >= 20).all()
+
+
+# Effective sample size
+
+
+def test_a_histogram_has_the_shares_of_the_images(tmp_path):
+    path = tmp_path / "ess.svg"
+    laplace, encoder = np.array([0.5] * 3 + [0.013]), np.array([0.013] * 4)
+    lines.ess(path, [("Laplace", laplace), ("encoder", encoder)])
+    heights = []
+    for ink in (style.BLUE, style.VERMILLION):
+        (line,) = shapes(path, "path", ink)
+        y = np.array(re.findall(r"[ML] [\d.]+ ([\d.]+)", line.get("d")), float)
+        heights.append(sorted(set(np.round(y.max() - y, 2))))
+    whole = heights[1][-1]
+    np.testing.assert_allclose(heights[0], [0, whole / 4, 3 * whole / 4], atol=0.02)
+    np.testing.assert_allclose(heights[1], [0, whole], atol=0.02)
+
+
+def test_each_proposal_is_named_with_the_median_of_its_shares(tmp_path):
+    lines.ess(tmp_path / "ess.svg", shares())
+    told = all_words(tmp_path / "ess.svg")
+    for name, values in shares():
+        assert f"{name}: median {100 * np.median(values):.1f} %" in told
+    lines.ess(tmp_path / "ess.svg", shares()[:1])
+    assert "encoder" not in all_words(tmp_path / "ess.svg")
+
+
+@pytest.mark.parametrize("values", [[1.0], [0.3, 0.3], [2e-6, 1.0]])
+def test_any_effective_sample_size_is_drawn_and_not_cut_off(tmp_path, values):
+    lines.ess(tmp_path / "ess.png", [("Laplace", np.array(values))])
+    assert_nothing_cut_off(tmp_path / "ess.png")
+
+
+# The sandwich
+
+
+@pytest.mark.parametrize("gap, error", [(0.04, 0.013), (-0.04, 0.013), (0.0, 0.0)])
+def test_the_sandwich_is_drawn_as_far_apart_as_its_gap(tmp_path, gap, error):
+    path, png = tmp_path / "sandwich.svg", tmp_path / "sandwich.png"
+    ends = estimate(-96.03), estimate(-96.03 + gap), estimate(gap, error)
+    lines.sandwich(path, *ends)
+    ((below, lower),) = dots(path, style.BLUE)
+    ((above, upper),) = dots(path, style.VERMILLION)
+    assert lower > upper  # SVG counts downwards
+    assert np.sign(round(above - below, 3)) == np.sign(gap)
+    bars = [b for b in shapes(path, "path", style.VERMILLION) if b.get("clip-path")]
+    x = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", bars[0].get("d"))]
+    if error:
+        scale = (above - below) / gap
+        np.testing.assert_allclose(np.ptp(x), 2 * error * abs(scale), rtol=1e-3)
+    told = words(path)
+    assert "from below \u221296.03" in told
+    assert f"from above {-96.03 + gap:.2f}".replace("-", "\u2212") in told
+    assert f"gap {gap:.3f}".replace("-", "\u2212") in told
+    lines.sandwich(png, *ends)
+    assert_nothing_cut_off(png)

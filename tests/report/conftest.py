@@ -50,6 +50,7 @@ def _tiny_preset(folder):
     patch = pytest.MonkeyPatch()
     patch.setitem(config_module.PRESETS, "tiny", settings)
     patch.setattr(pipeline, "PARTICLES", 2)
+    patch.setattr(pipeline, "CHECKS", 3)
     patch.setattr(pipeline, "RUNS", folder / "runs")
     os.chdir(str(folder))
     try:

@@ -22,6 +22,16 @@ from cvae.runs.run import Run
 from cvae.storage.checkout import ROOT
 
 STEP = 7
+N_CHECKED = 20
+CHECKS = {
+    "encoder": {
+        "images": N_CHECKED,
+        "growth": drawings.levels((10, -80.7), (5000, -79.7)),
+        "ess": {"particles": 5000},
+        "laplace": estimate(-79.5),
+    },
+    "sandwich": dict(zip(("below", "above", "gap"), drawings.SANDWICH)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +57,10 @@ def evaluation(dataset):
         "dataset": "mnist",
         "n_images": 200,
         "step": STEP,
-        "bound": estimate(-84.4),
+        "log_likelihood": estimate(-82.02),
         "growth": LEVELS,
+        "ess": {"particles": 100},
+        **CHECKS,
         "classifier": {
             "confusion": confusion.tolist(),
             "mistakes": [
@@ -85,7 +97,12 @@ def evaluated(run, evaluation, per_image):
     """`run` with another evaluation."""
     found = Run(run.path)
     found.evaluation = lambda: evaluation
-    found.evaluation_arrays = lambda: {"log_likelihood": per_image}
+    found.evaluation_arrays = lambda: {
+        "log_likelihood": per_image,
+        "bound": per_image - np.linspace(2, 4, len(per_image)),
+        "ess": np.linspace(50, 10, len(per_image)),
+        "encoder_ess": np.linspace(5, 95, N_CHECKED),
+    }
     return found
 
 
@@ -186,14 +203,33 @@ def test_confusion_and_latent_kl_are_those_of_the_evaluation(dataset, drawn):
     assert {"6.50 nats in all", "4 active"} <= set(told)
 
 
-@pytest.mark.parametrize("images", [200, 100])
-def test_annealing_is_drawn_only_of_the_same_images(
-    run, dataset, evaluation, per_image, tmp_path, images
+def test_proposals_are_compared_on_the_same_images(drawn):
+    told = words(drawn[0] / "growth.svg")
+    bound = np.linspace(2, 4, 200)[:N_CHECKED].mean()
+    for value in (0.08, 1.2, 0.2):  # of -82.02, and of -79.5
+        assert f"\u2212{value:.2f}" in told
+    assert f"bound \u2212{bound:.2f}" in told
+    told = words(drawn[0] / "ess.svg")
+    median = np.median(np.linspace(50, 10, 200)[:N_CHECKED])
+    assert f"Laplace: median {median:.1f} %" in told
+    assert "encoder: median 1.0 %" in told
+    assert "gap 0.040" in words(drawn[0] / "sandwich.svg")
+
+
+def test_without_checks_there_is_no_sandwich_and_only_the_bound_of_the_encoder(
+    run, dataset, evaluation, per_image, tmp_path
 ):
-    ais = {"images": images, "log_likelihood": estimate(-81.0)}
-    with_ais = evaluated(run, dict(evaluation, ais=ais), per_image)
-    figures.draw(with_ais, dataset, tmp_path, ["growth"], [".svg"])
-    assert ("AIS \u221281.00" in words(tmp_path / "growth.svg")) == (images == 200)
+    unchecked = {k: v for k, v in evaluation.items() if k not in CHECKS}
+    assert set(figures.names_of(evaluation)) == set(figures.NAMES)
+    assert set(figures.NAMES) - set(figures.names_of(unchecked)) == {"sandwich"}
+    run = evaluated(run, unchecked, per_image)
+    figures.draw(run, dataset, tmp_path, ["growth", "ess"], [".svg"])
+    assert "bound \u22123.00" in words(tmp_path / "growth.svg")
+    assert "5,000" not in words(tmp_path / "growth.svg")
+    told = drawings.all_words(tmp_path / "ess.svg")
+    assert "Laplace: median 30.0 %" in told and "encoder" not in told
+    with pytest.raises(CvaeError, match="without a sandwich; evaluate again"):
+        figures.draw(run, dataset, tmp_path, ["sandwich"], [".svg"])
 
 
 def test_the_latent_space_is_that_of_posterior_means(dataset, weights, drawn):
@@ -259,7 +295,7 @@ def test_an_unknown_name_suggests_the_nearest_and_draws_nothing(run, dataset, tm
 
 
 @pytest.mark.parametrize(
-    "name", ["extremes", "mistakes", "confusion", "latent_kl", "growth"]
+    "name", ["extremes", "mistakes", "confusion", "latent_kl", "growth", "ess"]
 )
 def test_a_run_that_is_not_evaluated_is_one_line_and_draws_nothing(
     trained, dataset, tmp_path, name

@@ -97,7 +97,7 @@ def test_weaknesses_are_those_of_the_run():
         "3.33 nats better on training images",
         "Its encoder costs 2.66 nats",
         "leaves 7 of 40 latent dimensions unused",
-        "10 times 5,000 decodings",
+        "up to 1,000 decodings for each class",
         "1.23",
         "no convolutions, and a fixed prior",
         "better by 5.56 nats",

@@ -8,48 +8,31 @@ from cvae.config import Config
 from cvae.report import likelihood
 
 
-def falling(power, particles=(10, 100, 1000)):
-    """The growth of an estimate with the bias 2 k^-power."""
-    bias = [2 * k**-power for k in particles]
-    gains = [None, bias[0] - bias[1], bias[1] - bias[2]]
-    return [level(k, -80 - b, g) for k, b, g in zip(particles, bias, gains)]
-
-
-def flat(*particles):
-    """The growth of an estimate whose gains do not fall."""
-    return [level(k, -83.0, 0.3 + 0.1 * n) for n, k in enumerate(particles)]
+def checked(**changes):
+    """An evaluation whose likelihoods were checked."""
+    return standin.evaluation(**standin.checks(**changes))
 
 
 # Growth
 
 
-@pytest.mark.parametrize("power", [0.1, 0.5, 1.5])
-@pytest.mark.parametrize("particles", [(10, 100, 1000), (100, 1000, 5000)])
-def test_a_bias_that_falls_as_a_power_is_extrapolated_exactly(power, particles):
-    bias = likelihood.remaining_bias(falling(power, particles))
-    assert bias.power == pytest.approx(power)
-    assert bias.nats == pytest.approx(2 * particles[-1] ** -power)
-
-
-@pytest.mark.parametrize(
-    "levels", [flat(2), flat(10, 100), flat(10, 100, 1000), falling(0.01)]
-)
-def test_few_levels_or_gains_that_do_not_fall_are_not_extrapolated(levels):
-    assert likelihood.remaining_bias(levels) is None
-
-
 def test_growth_is_described_for_one_two_and_more_levels():
-    measured = standin.evaluation(growth=flat(5000))
-    assert "With 5,000 particles, the estimate" in likelihood.growth(measured)
-    measured = standin.evaluation(growth=flat(10, 5000))
-    assert "From 10 to 5,000 particles" in likelihood.growth(measured)
-    assert "rises by 0.400\u00a0±\u00a00.005 nats (" in likelihood.growth(measured)
+    levels = [level(10, -82.9), level(100, -82.5, 0.4), level(5000, -82.4, 0.1)]
+    measured = standin.evaluation(growth=levels[:1])
+    assert "With 100 particles, the estimate" in likelihood.growth(measured)
     text = likelihood.growth(standin.evaluation())
-    assert "rises by 1.02 nats; the last step, from 1,000, contributes 0.110" in text
-    assert "still missing" in text
-    measured = standin.evaluation(growth=falling(0.5))
-    text = likelihood.growth(measured)
-    assert "$k^(-0.50)$, about 0.06 nats are still missing" in text
+    assert "From 10 to 100 particles" in text and "encoder" not in text
+    assert "rises by 0.083\u00a0±\u00a00.005 nats (" in text
+    last = estimate(-82.4, 0.21, particles=5000)
+    text = likelihood.growth(
+        standin.evaluation(growth=levels, log_likelihood=last),
+    )
+    assert "rises by 0.50 nats; the last step, from 100, contributes 0.100" in text
+
+
+def test_growth_is_compared_with_that_by_the_encoders_proposal():
+    text = likelihood.growth(checked())
+    assert "it rises by 1.03 nats from 10 to 5,000 particles" in text
 
 
 @pytest.mark.parametrize("p5, few", [(4.2, True), (40.0, False)])
@@ -58,6 +41,18 @@ def test_a_small_effective_sample_size_is_named(p5, few):
     assert "a bias of 0.002 and 0.1" in text or not few  # (1 / ESS - 1 / 5,000) / 2
     assert ("a handful of draws" in text) == few
     assert ("depend on single draws" in text) != few
+
+
+@pytest.mark.parametrize(
+    "pairs, expected",
+    [
+        (0, "converged for every image and class"),
+        (1, "For one pair of an image and a class, the search"),
+        (23, "For 23\u00a0pairs of an image and a class, the search"),
+    ],
+)
+def test_pairs_that_keep_the_encoders_proposal_are_counted(pairs, expected):
+    assert expected in likelihood.modes({"pairs": pairs, "images": [3][:pairs]})
 
 
 # Verdicts
@@ -74,17 +69,7 @@ def test_a_small_effective_sample_size_is_named(p5, few):
 )
 def test_overfitting_is_judged_by_twice_the_error_of_the_gap(train, expected):
     measured = standin.evaluation(train_bound=estimate(train, 0.21, n_images=10000))
-    texts = (
-        [
-            likelihood.generalization(measured),
-            likelihood.generalization(
-                standin.evaluation(train_bound=measured["bound"])
-            ),
-        ]
-        if False
-        else [likelihood.generalization(measured)]
-    )
-    assert expected in texts[0]
+    assert expected in likelihood.generalization(measured)
 
 
 def test_an_estimate_below_the_bound_is_not_called_a_gap():
@@ -93,35 +78,47 @@ def test_an_estimate_below_the_bound_is_not_called_a_gap():
     assert "2.66 nats above the bound" in likelihood.inference(standin.evaluation())
 
 
-@pytest.mark.parametrize("ais", [None, standin.annealed()])
-def test_a_run_without_annealing_is_named(ais):
-    measured = standin.evaluation(**({"ais": ais} if ais else {}))
-    assert ("was not run" in likelihood.inference(measured)) == (ais is None)
-    assert bool(likelihood.annealing(ais)) == (ais is not None)
-
-
 @pytest.mark.parametrize(
-    "mean, expected",
+    "difference, expected",
     [
         (0.02, "agree within two standard errors"),
-        (0.3, "importance sampling misses at least this difference"),
-        (-0.3, "the encoder is a better proposal than annealing"),
+        (0.3, "the encoder's proposal misses at least this difference"),
+        (-0.3, "Laplace's proposal misses at least this difference"),
     ],
 )
-def test_annealing_is_judged_by_the_paired_difference(mean, expected):
-    assert expected in likelihood.annealing(standin.annealed(mean, 0.0196))
+def test_the_proposals_are_judged_by_the_paired_difference(difference, expected):
+    text = likelihood.proposals(checked(difference=difference))
+    assert expected in text and "with 5,000 particles" in text
+    assert "On 200\u00a0test images" in text
 
 
 @pytest.mark.parametrize(
-    "importance, expected",
+    "gap, stderr, expected",
     [
-        (-80.9, "between the two"),
-        (-81.5, "0.568 nats below the forward chains"),
-        (-80.1, "0.787 nats above the backward chains"),
+        (0.02, 0.0125, "is within two standard errors of zero"),
+        (
+            0.0404,
+            0.0125,
+            "is small: the estimate from below misses at most about 0.065",
+        ),
+        (0.19, 0.0125, "is large: the estimate from below may miss up to about 0.215"),
+        (-0.03, 0.0125, "is negative, which the expectations exclude"),
     ],
 )
-def test_importance_sampling_is_compared_with_both_ends(importance, expected):
-    assert expected in likelihood.annealing(standin.annealed(importance=importance))
+def test_the_sandwich_is_judged_by_its_gap(gap, stderr, expected):
+    text = likelihood.sandwich(checked(gap=gap, gap_stderr=stderr))
+    assert expected in text and "On 300\u00a0images drawn from the model" in text
+
+
+@pytest.mark.parametrize("lacking", [("encoder", "sandwich"), ("sandwich",)])
+def test_a_run_whose_likelihoods_were_not_checked_is_named(lacking):
+    measured = checked()
+    assert "not checked" not in likelihood.proposals(measured)
+    for name in lacking:
+        del measured[name]
+    assert "were not checked" in likelihood.proposals(measured)
+    assert not likelihood.sandwich(measured)
+    assert "encoder" not in likelihood.growth(measured)
 
 
 @pytest.mark.parametrize("sampled, how", [(24.62, "agrees to"), (25.9, "differs by")])
@@ -145,10 +142,20 @@ def test_published_values_are_above_near_and_below():
     assert "IAF at \u221279.10. The models" in text and "below" not in text
 
 
-def test_fewer_particles_than_others_used_are_named():
-    few = measurements(marginal=estimate(-84.7, 0.2, particles=100))
-    assert "fewer particles" in likelihood.comparison(few)
-    assert "fewer particles" not in likelihood.comparison(measurements())
+@pytest.mark.parametrize(
+    "difference, way", [(0.169, "0.17 nats lower"), (-0.2, "0.20 nats higher")]
+)
+def test_the_estimate_is_compared_with_that_of_others(difference, way):
+    found = measurements(**standin.checks(difference=difference))
+    text = likelihood.comparison(found)
+    assert "100 particles of Laplace's proposal, where Burda et al. took 5,000" in text
+    assert f"Estimated in their way, our $log p(xs given ys)$ is {way}." in text
+    assert "in their way" not in likelihood.comparison(measurements())
+    assert "in their way" not in likelihood.comparison(
+        measurements(**standin.checks(difference=0.01))
+    )
+    many = measurements(marginal=estimate(-84.7, 0.2, particles=5000))
+    assert "where Burda et al. took" not in likelihood.comparison(many)
 
 
 def test_a_run_on_other_data_is_not_compared():

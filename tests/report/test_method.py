@@ -82,6 +82,11 @@ def test_the_score_is_omitted_or_kept():
     assert "We keep it" in method.score(config(path_derivative=False))
 
 
+def test_only_checked_likelihoods_are_from_above():
+    assert "from above" in method.estimating(True)
+    assert "from above" not in method.estimating(False)
+
+
 @pytest.mark.parametrize("particles, more", [(5000, False), (10000, True)])
 def test_near_ties_are_described_where_more_particles_decide_them(particles, more):
     found = dict(standin.evaluation()["classifier"], particles=particles)
@@ -101,6 +106,7 @@ def test_the_software_is_named():
 def test_works_are_left_out_where_their_method_is_not_used():
     plain = config(network="mlp", film=False, activation="relu", optimizer="adam")
     plain["weight_decay"] = 0.0
-    assert set(method.left_out(plain)) == set(method.OPTIONAL_WORKS)
+    works = {*method.OPTIONAL_WORKS, *method.WORKS_OF_CHECKS}
+    assert set(method.left_out(plain, standin.evaluation())) == works
     full = config(network="conv", optimizer="muon", weight_decay=0.1)
-    assert not method.left_out(full)
+    assert not method.left_out(full, standin.evaluation(**standin.checks()))

@@ -13,6 +13,7 @@ from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
 from cvae.report import document, pipeline
+from cvae.storage import files
 from cvae.training import console
 
 
@@ -47,6 +48,28 @@ def test_a_second_call_neither_trains_nor_evaluates(
     for path in (made.run.path / "checkpoints").iterdir():
         again = tiny_preset / run.path / "checkpoints" / path.name
         assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("lacking", ["particles", "checks", "images"])
+def test_a_rougher_or_unchecked_evaluation_is_made_again(
+    made, tiny_preset, monkeypatch, lacking
+):
+    path = tiny_preset / "runs" / "report-tiny"
+    shutil.copytree(str(made.run.path), str(path))
+    if lacking == "particles":
+        monkeypatch.setattr(pipeline, "PARTICLES", 3)
+    elif lacking == "images":
+        monkeypatch.setattr(pipeline, "CHECKS", 4)
+    else:
+        results = files.read_json(path / "evaluation.json")
+        del results["sandwich"]
+        files.write_json(path / "evaluation.json", results)
+    monkeypatch.setattr(mnist_module, "load", lambda name, mnist_dir=None: made.dataset)
+    asked = []
+    monkeypatch.setattr(evaluate, "evaluate_run", lambda *args: asked.append(args[2:]))
+    monkeypatch.setattr(document, "build", lambda *args: args[1:2])
+    assert pipeline.make_report("tiny", None, None) == 0
+    assert asked == [(pipeline.PARTICLES, pipeline.CHECKS)]
 
 
 def test_a_missing_library_is_an_error_before_the_work(
