@@ -3,11 +3,12 @@
     python benchmarks/evaluation.py
     python benchmarks/evaluation.py --repeats 15 --output benchmarks/evaluation.json
 
-The settings are the defaults with 800 units in a layer and without FiLM. The weights
-are initial ones and the bits random, as speed does not depend on them. Only the matrix
-products of the decoder are counted. All rows take turns in each repeat, so that other
-work of the machine affects all of them. A share is relative to the matrix product of
-the same repeat. The CPU time of all threads depends little on other work.
+The settings are the defaults with 800 units in a layer and without FiLM, and the preset
+`best`. The weights are initial ones and the bits random, as speed does not depend on
+them. Only the matrix products and convolutions of the decoder are counted. All rows
+take turns in each repeat, so that other work of the machine affects all of them. A
+share is relative to the matrix product of the same repeat. The CPU time of all threads
+depends little on other work.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -24,17 +25,20 @@ from peers import layers
 
 from cvae import cli
 from cvae.backend import threads
-from cvae.config import Config
+from cvae.config import Config, preset
 from cvae.data.dataset import Split
-from cvae.inference import trained
+from cvae.inference import estimates, trained
+from cvae.inference.blocks import slices
 from cvae.inference.trained import Model
 from cvae.storage import files
 from cvae.training.step import Trainer
 
 ROWS, UNITS = 5000, 800  # of the net, and the plain product: [5000, 800] x [800, 800]
 PRODUCTS = 15  # a repeat
-IMAGES, PARTICLES = 40, 1000  # a repeat
+IMAGES = 40
+PARTICLES, CONV_PARTICLES = 1000, 50  # a repeat, of dense and of other layers
 PRODUCT = "matrix product"
+CONV = "the convolutions of `best`"
 
 # The evaluation, and the same without one idea each.
 VARIANTS = {
@@ -43,7 +47,7 @@ VARIANTS = {
         (trained, "_log_px", lambda net: net.cond_log_prob("x"))
     ],
     "threads within each op, too": [(trained, "_ONE_THREAD_AN_OP", tf.ConfigProto())],
-    "one image at a time": [(threads, "cores", lambda: 1)],
+    "one block at a time": [(threads, "cores", lambda: 1)],
 }
 
 
@@ -54,28 +58,44 @@ def main():
     shared.add_output(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
-    config = Config(hidden=(UNITS, UNITS))
+    config, conv = Config(hidden=(UNITS, UNITS)), preset("best")
     random = np.random.RandomState(0)
     bits = (random.random_sample((IMAGES, config.x_dim)) < 0.13).astype(np.uint8)
     labels = np.arange(IMAGES) % config.n_classes
-    with Trainer(config, Split(bits * 255, labels.astype(np.uint8))) as trainer:
-        weights = trainer.averages()
 
-    def importance_sampling(model):
-        model.log_likelihood(bits, labels, PARTICLES)
+    def importance_sampling(particles, model):
+        def of_block(part, go_on):
+            return estimates.by_encoder(
+                model, bits[part], labels[part], particles, part.start, go_on
+            )
+
+        parts = slices(IMAGES, IMAGES // threads.cores())
+        return list(threads.each(of_block, parts))
 
     with contextlib.ExitStack() as stack:
         work = {PRODUCT: stack.enter_context(_product())}
+        weights = _initial_weights(config, bits, labels)
         for name, patches in VARIANTS.items():
             model = stack.enter_context(_patched(patches, Model, config, weights))
-            work[name] = _later(_patched, patches, importance_sampling, model)
+            work[name] = _later(
+                _patched, patches, importance_sampling, PARTICLES, model
+            )
+        weights = _initial_weights(conv, bits, labels)
+        model = stack.enter_context(Model(conv, weights))
+        work[CONV] = _later(importance_sampling, CONV_PARTICLES, model)
         found = shared.take_turns(work, arguments.repeats, time.process_time)
-    flop = dict.fromkeys(found, IMAGES * PARTICLES * _decoder_flop(config))
+    flop = dict.fromkeys(found, IMAGES * PARTICLES * _dense_flop(config))
     flop[PRODUCT] = _product_flop()
+    flop[CONV] = IMAGES * CONV_PARTICLES * _conv_flop(conv)
     rates = {name: flop[name] / seconds / 1e9 for name, seconds in found.items()}
     results = _summary(rates)
     print(_table(results))
     files.write_json(arguments.output, results)
+
+
+def _initial_weights(config, bits, labels):
+    with Trainer(config, Split(bits * 255, labels.astype(np.uint8))) as trainer:
+        return trainer.averages()
 
 
 def _summary(rates):
@@ -95,7 +115,7 @@ def _summary(rates):
         "load": os.getloadavg()[0],
         "repeats": len(product),
         "images": IMAGES,
-        "particles": PARTICLES,
+        "particles": [PARTICLES, CONV_PARTICLES],
         "rows": rows,
     }
 
@@ -137,11 +157,23 @@ def _product_flop():
     return PRODUCTS * 2 * ROWS * UNITS * UNITS
 
 
-def _decoder_flop(config):
+def _dense_flop(config):
     """Return the operations of a particle: two for each weight of the decoder."""
     return 2 * sum(
         n_in * n_out for name, (n_in, n_out) in layers(config) if "gen/" in name
     )
+
+
+def _conv_flop(config):
+    """Return the operations of a particle's convolutions and dense layers."""
+    code = config.n_classes + config.z_dim
+    sizes = (code, *config.hidden[::-1], config.dense_dim)
+    weights = sum(n_in * n_out for n_in, n_out in zip(sizes, sizes[1:]))
+    targets = (1, *config.channels[:-1])
+    for level, (channels, target) in enumerate(zip(config.channels, targets), 1):
+        kernels = 2 * config.blocks * 9 * channels**2 + 9 * channels * 4 * target
+        weights += (config.side // 2**level) ** 2 * kernels
+    return 2 * weights
 
 
 def _patched(patches, call, *args):
