@@ -7,6 +7,7 @@ import numpy as np
 from cvae.evaluation import sandwich
 from cvae.evaluation.sandwich import Sandwich
 from cvae.inference.estimates import decisive_particles
+from cvae.inference.importance import log_mean_exp
 
 ACTIVE = 0.01  # Cov_x(E_q[z_u]) above which a unit is active
 LISTED = 20  # images of a kind, at most
@@ -112,9 +113,7 @@ def mean_and_stderr(values: np.ndarray) -> Dict[str, float]:
 
 def marginal(log_likelihoods: np.ndarray) -> np.ndarray:
     """Return log p(x) = log Σ_y π_y p(x | y), π_y = 1/K, of log p(x | y) `[…, K]`."""
-    top = log_likelihoods.max(-1)
-    total = np.exp(log_likelihoods - top[..., None]).mean(-1)
-    return top + np.log(total)
+    return log_mean_exp(log_likelihoods, -1)
 
 
 def wilson(errors: int, n: int) -> Tuple[float, float]:

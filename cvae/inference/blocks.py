@@ -5,10 +5,10 @@ from typing import List
 import numpy as np
 
 
-def filled_up(block: np.ndarray, size: int, start: int = 0) -> np.ndarray:
-    """Return `block` from row `start` on among rows of zeros, `[size, ...]`."""
+def filled_up(block: np.ndarray, size: int) -> np.ndarray:
+    """Return `block` with rows of zeros after it, `[size, ...]`."""
     filled = np.zeros((size,) + block.shape[1:], block.dtype)
-    filled[start : start + len(block)] = block
+    filled[: len(block)] = block
     return filled
 
 

@@ -1,4 +1,4 @@
-"""A trained model as functions of arrays: encode, decode, bound, importance weights."""
+"""A trained model as functions of arrays: encode, decode, bound, posterior of z."""
 
 from typing import Any, Dict, NamedTuple, Tuple
 
