@@ -107,7 +107,7 @@ def test_the_figures_are_those_of_the_test_images_fixed_bits(
     for name in ("reconstruction", "kl_sampled", "kl"):
         np.testing.assert_array_equal(arrays[name], getattr(bound, name))
     np.testing.assert_array_equal(arrays["bound"], bound.total)
-    np.testing.assert_allclose(arrays["log_likelihood"], own, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(arrays["log_likelihood"], own, rtol=0, atol=1e-3)
     for name in ("bound", "log_likelihood", "marginal"):
         assert results[name]["mean"] == arrays[name].mean()
     expected = float(train.total.astype(np.float64).mean())
@@ -126,12 +126,12 @@ def test_the_encoders_proposal_stands_beside_laplaces_on_the_same_images(
     assert found["images"] == CHECKS
     assert [row["particles"] for row in found["growth"]] == [10, 40]
     for row, expected in zip(found["growth"], encoder.log_likelihoods):
-        assert row["log_likelihood"]["mean"] == pytest.approx(expected.mean(), abs=1e-4)
+        assert row["log_likelihood"]["mean"] == pytest.approx(expected.mean(), abs=1e-3)
     np.testing.assert_allclose(arrays["encoder_ess"], encoder.ess, rtol=1e-3)
     own = arrays["log_likelihood"][:CHECKS]
     assert found["laplace"]["mean"] == pytest.approx(own.mean())
     gap = (own - encoder.log_likelihoods[-1]).mean()
-    assert found["difference"]["mean"] == pytest.approx(gap, abs=1e-4)
+    assert found["difference"]["mean"] == pytest.approx(gap, abs=1e-3)
 
 
 def test_the_sandwich_is_of_as_many_simulated_images(evaluated, one_model):
