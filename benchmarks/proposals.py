@@ -126,9 +126,7 @@ def _row(model, bits, labels, name, estimate):
 
 def _chain(model, n, name):
     def of_block(part, go_on):
-        return sandwich.of_block(
-            model, part.start, min(part.stop, n) - part.start, go_on
-        )
+        return sandwich.of_block(model, part.start, part.stop - part.start, go_on)
 
     parts = list(threads.each(of_block, slices(n, estimates.BLOCK)))
     found = sandwich.Sandwich(*map(np.concatenate, zip(*parts)))

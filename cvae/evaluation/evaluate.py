@@ -195,7 +195,6 @@ def _in_blocks(task, partial, stage, n, size, work):
     """Return the rows of n images; `work(slice, go_on)` computes those of a block."""
     done = len(partial.rows(stage))
     todo = [part for part in slices(n, size) if part.start >= done]
-    todo = [slice(part.start, min(part.stop, n)) for part in todo]
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(Progress(n, done, label=stage))
         found = threads.each(work, todo)
@@ -221,9 +220,13 @@ def _partial(task):
         "particles": task.particles,
         "rules": [
             *(estimates.PILOT, estimates.MARGIN, estimates.CLOSE),
-            *(estimates.DECISIVE, estimates.BLOCK, laplace.SCALE),
+            *(estimates.DECISIVE, estimates.BLOCK, laplace.SCALE, laplace.TOLERANCE),
+            *(laplace.MIN_STEPS, laplace.MAX_STEPS, *laplace.FRACTIONS),
         ],
-        "checks": [task.checks, ENCODER_PARTICLES, sandwich.PARTICLES, sandwich.STEPS],
+        "checks": [
+            *(task.checks, ENCODER_PARTICLES, ENCODER_BLOCK),
+            *(sandwich.PARTICLES, sandwich.STEPS, *sandwich.MOVES),
+        ],
     }
     marks = len(importance.levels(task.particles))
     width = 3 * task.run.config.n_classes + 2 * marks + 1

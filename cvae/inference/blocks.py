@@ -14,4 +14,4 @@ def filled_up(block: np.ndarray, size: int) -> np.ndarray:
 
 def slices(n: int, size: int) -> List[slice]:
     """Return the slices that cut `n` rows into blocks of `size`, the last shorter."""
-    return [slice(start, start + size) for start in range(0, n, size)]
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
