@@ -65,9 +65,8 @@ def main():
 
     def importance_sampling(particles, model):
         def of_block(part, go_on):
-            return estimates.by_encoder(
-                model, bits[part], labels[part], particles, part.start, go_on
-            )
+            some = bits[part], labels[part], particles, part.start, go_on
+            return estimates.of_own_class(model, *some, by_encoder=True)
 
         parts = slices(IMAGES, IMAGES // threads.cores())
         return list(threads.each(of_block, parts))

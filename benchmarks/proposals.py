@@ -12,6 +12,7 @@ an image's proposal costs, without its particles.
 import _paths  # noqa: F401  (first: where the package is)
 
 import contextlib
+import functools
 from unittest import mock
 
 import numpy as np
@@ -93,7 +94,8 @@ def _changed(module, changes):
 
 
 def _encoder(model, bits, labels):
-    return _row(model, bits, labels, ENCODER, estimates.by_encoder)
+    by_encoder = functools.partial(estimates.of_own_class, by_encoder=True)
+    return _row(model, bits, labels, ENCODER, by_encoder)
 
 
 def _proposal(model, bits, labels, name):

@@ -172,8 +172,8 @@ def _checks(model, task, partial, measured):
 
     def by_encoder(part, go_on):
         bits, labels = task.bits[part], task.labels[part]
-        found = estimates.by_encoder(
-            model, bits, labels, ENCODER_PARTICLES, part.start, go_on
+        found = estimates.of_own_class(
+            model, bits, labels, ENCODER_PARTICLES, part.start, go_on, by_encoder=True
         )
         return np.column_stack([found.log_likelihoods.T, found.ess])
 

@@ -40,7 +40,7 @@ def of_block(model: Any, first: int, n: int, go_on: Callable[[], None]) -> Sandw
         go_on: called now and then; it raises to end the work.
     """
     bits, labels, z = simulate(model, first, n)
-    posterior, proposals, _ = estimates.propose(model, bits, labels, go_on)
+    posterior, proposals = estimates.propose(model, bits, labels, go_on)
     streams = _streams(model, "from below", first, n)
     below = importance.estimate(posterior, proposals, streams, PARTICLES, go_on)
     streams = _streams(model, "from above", first, n)

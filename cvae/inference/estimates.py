@@ -20,10 +20,6 @@ CLOSE = 2.0  # nats behind the best class within which two classes are a near-ti
 DECISIVE = 1000  # particles that decide a near-tie, at least
 
 
-def _nothing():
-    pass
-
-
 class Likelihoods(NamedTuple):
     """log p(x | y) of n images by all K classes, in nats."""
 
@@ -45,7 +41,8 @@ def of_own_class(
     labels: np.ndarray,
     particles: int,
     first: int = 0,
-    go_on: Callable[[], None] = _nothing,
+    go_on: Callable[[], None] = lambda: None,
+    by_encoder: bool = False,
 ) -> Estimate:
     """Estimate log p(x | y) of each image with its class.
 
@@ -53,23 +50,11 @@ def of_own_class(
         model: a `cvae.inference.trained.Model`.
         bits, labels: `[n, x_dim]` and `[n]`, at most `BLOCK` images for good speed.
         first: the number of the first image, which keys its draws.
+        by_encoder: take the encoder's q(z | x, y) as the proposal, not Laplace's.
     """
-    posterior, proposals, _ = propose(model, bits, labels, go_on)
-    streams = _streams(model, "likelihood", first, labels)
-    return importance.estimate(posterior, proposals, streams, particles, go_on)
-
-
-def by_encoder(
-    model: Any,
-    bits: np.ndarray,
-    labels: np.ndarray,
-    particles: int,
-    first: int = 0,
-    go_on: Callable[[], None] = _nothing,
-) -> Estimate:
-    """Estimate the same with the encoder's q(z | x, y) as the proposal."""
-    posterior, proposals = model.posterior(bits, labels), _encoder(model, bits, labels)
-    streams = _streams(model, "encoder", first, labels)
+    posterior, proposals = propose(model, bits, labels, go_on, by_encoder)
+    purpose = "encoder" if by_encoder else "likelihood"
+    streams = _streams(model, purpose, first + np.arange(len(labels)), labels)
     return importance.estimate(posterior, proposals, streams, particles, go_on)
 
 
@@ -79,7 +64,7 @@ def of_all_classes(
     labels: np.ndarray,
     particles: int,
     first: int = 0,
-    go_on: Callable[[], None] = _nothing,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Likelihoods:
     """Estimate log p(x | y) of each image with every class y.
 
@@ -132,11 +117,17 @@ def propose(
     model: Any,
     bits: np.ndarray,
     labels: np.ndarray,
-    go_on: Callable[[], None] = _nothing,
-) -> Tuple[Any, Gaussians, np.ndarray]:
-    """Return the posteriors of n pairs, their proposals, and which are Laplace's."""
-    posterior = model.posterior(bits, labels)
-    return (posterior, *_fitted(posterior, _encoder(model, bits, labels), go_on))
+    go_on: Callable[[], None] = lambda: None,
+    by_encoder: bool = False,
+) -> Tuple[Any, Gaussians]:
+    """Return the posteriors of n pairs and their proposals: Laplace's or the encoder's.
+
+    Where no mode is found, Laplace's are the encoder's.
+    """
+    posterior, encoder = model.posterior(bits, labels), _encoder(model, bits, labels)
+    if by_encoder:
+        return posterior, encoder
+    return posterior, _fitted(posterior, encoder, go_on)[0]
 
 
 def _fitted(posterior, encoder, go_on):
@@ -150,9 +141,7 @@ def _encoder(model, bits, labels):
 
 
 def _streams(model, purpose, images, classes):
-    """Return the source of draws of each pair; `images` may be the first number."""
-    if np.ndim(images) == 0:
-        images = images + np.arange(len(classes))
+    """Return the source of draws of each pair of the number of an image and a class."""
     places = model.config.n_classes
     return [
         stream(model.config.seed, purpose, int(image), (int(c), places))

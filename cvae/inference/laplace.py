@@ -32,6 +32,7 @@ class Gaussians(NamedTuple):
 
     center: np.ndarray  # [n, d]
     factor: np.ndarray  # [n, d, d]
+    log_volume: np.ndarray  # [n], log |det factor|
 
     def sample(self, eps: np.ndarray) -> np.ndarray:
         """Return z, `[particles, n, d]`, of standard normal draws `eps`."""
@@ -46,20 +47,23 @@ class Gaussians(NamedTuple):
     def log_density(self, eps: np.ndarray) -> np.ndarray:
         """Return log q(z) of z = `sample(eps)`, for eps `[..., n, d]`: `[..., n]`."""
         d = eps.shape[-1]
-        log_volume = np.linalg.slogdet(self.factor)[1]
-        return -0.5 * ((eps**2).sum(-1) + d * np.log(2.0 * np.pi)) - log_volume
+        return -0.5 * ((eps**2).sum(-1) + d * np.log(2.0 * np.pi)) - self.log_volume
 
     def take(self, rows: Any) -> "Gaussians":
         """Return the Gaussians of some of the pairs."""
-        return Gaussians(self.center[rows], self.factor[rows])
+        return Gaussians(*(part[rows] for part in self))
+
+
+def gaussians(center: np.ndarray, factor: np.ndarray) -> Gaussians:
+    """Return the Gaussians of centers `[n, d]` and factors `[n, d, d]`."""
+    return Gaussians(center, factor, np.linalg.slogdet(factor)[1])
 
 
 def diagonal(mean: np.ndarray, logstd: np.ndarray) -> Gaussians:
     """Return N(mean, diag exp(logstd)²) of `[n, d]` each, as the encoder's q is."""
     std = np.exp(np.asarray(logstd, np.float64))
-    return Gaussians(
-        np.asarray(mean, np.float64), std[:, :, None] * np.eye(std.shape[1])
-    )
+    factor = std[:, :, None] * np.eye(std.shape[1])
+    return gaussians(np.asarray(mean, np.float64), factor)
 
 
 def fit(
@@ -97,7 +101,7 @@ def fit(
         z, todo = z[~done], todo[~done]
         if not len(todo):
             break
-    return Gaussians(center, factor), converged
+    return gaussians(center, factor), converged
 
 
 def _best(posterior, z, step):

@@ -122,7 +122,7 @@ def test_the_encoders_proposal_stands_beside_laplaces_on_the_same_images(
     one_model.load(run.weights())
     found, arrays = results["encoder"], run.evaluation_arrays()
     bits, labels = binarize(data.test.images)[:CHECKS], data.test.labels[:CHECKS]
-    encoder = estimates.by_encoder(one_model, bits, labels, 40)
+    encoder = estimates.of_own_class(one_model, bits, labels, 40, by_encoder=True)
     assert found["images"] == CHECKS
     assert [row["particles"] for row in found["growth"]] == [10, 40]
     for row, expected in zip(found["growth"], encoder.log_likelihoods):

@@ -1,5 +1,7 @@
 """Which classes of an image get which proposal and how many particles."""
 
+import functools
+
 import numpy as np
 import pytest
 import reference
@@ -123,7 +125,7 @@ def test_where_no_mode_is_found_the_encoder_proposes_and_it_is_said(
     near = found.particles >= 50
     np.testing.assert_array_equal(found.fallback, near)
     proposals = laplace.diagonal(*model.encode(*few))
-    streams = estimates._streams(model, "likelihood", 0, few[1])
+    streams = estimates._streams(model, "likelihood", np.arange(N), few[1])
     posterior = model.posterior(*few)
     own = importance.estimate(posterior, proposals, streams, 50).log_likelihoods[-1]
     last = found.log_likelihoods[-1][np.arange(N), few[1]]
@@ -131,7 +133,7 @@ def test_where_no_mode_is_found_the_encoder_proposes_and_it_is_said(
 
 
 def test_it_proposes_better_than_the_encoder(model, few, found):
-    encoder = estimates.by_encoder(model, *few, PARTICLES)
+    encoder = estimates.of_own_class(model, *few, PARTICLES, by_encoder=True)
     assert not found.fallback.any()
     assert np.median(found.ess) > 2 * np.median(encoder.ess)
     gap = found.log_likelihoods[-1][np.arange(N), few[1]] - encoder.log_likelihoods[-1]
@@ -158,6 +160,7 @@ def test_the_work_ends_where_it_is_told_to(model, few):
     def go_on():
         raise KeyboardInterrupt()
 
-    for estimate in (of_all_classes, estimates.of_own_class, estimates.by_encoder):
+    by_encoder = functools.partial(estimates.of_own_class, by_encoder=True)
+    for estimate in (of_all_classes, estimates.of_own_class, by_encoder):
         with pytest.raises(KeyboardInterrupt):
             estimate(model, *few, 10, go_on=go_on)

@@ -63,7 +63,7 @@ LINEAR = LinearGaussian()
 BITS = np.random.RandomState(1).randint(0, 2, (30, 6))
 LABELS = np.random.RandomState(2).randint(0, 3, 30)
 POSTERIOR = ExactPosterior(LINEAR, BITS, LABELS)
-WIDE = laplace.Gaussians(  # N(0, 1.2² I), which is no posterior
+WIDE = laplace.gaussians(  # N(0, 1.2² I), which is no posterior
     np.zeros((30, 3)), 1.2 * np.tile(np.eye(3), (30, 1, 1))
 )
 

@@ -6,7 +6,7 @@ from exact import ExactPosterior, LinearGaussian
 from scipy import stats
 
 from cvae.inference import importance, laplace
-from cvae.inference.laplace import Gaussians, diagonal, fit
+from cvae.inference.laplace import diagonal, fit
 
 N = 40
 LINEAR = LinearGaussian()
@@ -19,7 +19,7 @@ START = diagonal(np.zeros((N, 3)), np.zeros((N, 3)))
 def gaussians(n=5, d=4):
     random = np.random.RandomState(0)
     factor = random.standard_normal((n, d, d)) + 2.0 * np.eye(d)
-    return Gaussians(random.standard_normal((n, d)), factor)
+    return laplace.gaussians(random.standard_normal((n, d)), factor)
 
 
 def test_the_density_is_that_of_the_gaussian_that_is_sampled():
