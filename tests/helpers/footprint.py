@@ -15,12 +15,14 @@ import tiny
 from cvae.config import preset
 from cvae.data import mnist
 from cvae.data.binarize import binarize
+from cvae.inference import importance
 from cvae.inference.trained import Model
 from cvae.runs.run import Run
 from cvae.training import loop
 
 EPOCHS, STEPS = 4, 8  # epochs of so few steps take seconds
 N_IMAGES, PARTICLES = 2, (4000, 4000, 40000)  # the first allocates what is kept
+ROWS = 500  # small arrays: how many there are at a time is chance
 
 
 def main():
@@ -51,6 +53,7 @@ def train(peaks, path, mnist_dir):
 
 def evaluate(peaks, mnist_dir):
     """Append the peak of importance sampling with each number of particles."""
+    importance.ROWS = ROWS
     config, test = preset("default"), mnist.load("mnist", mnist_dir).test
     bits, labels = binarize(test.images[:N_IMAGES]), test.labels[:N_IMAGES]
     with Model(config, tiny.random_weights(tiny.shapes(config))) as model:
