@@ -1,5 +1,6 @@
 """What the tests share: the import path and MNIST itself."""
 
+import collections
 import os
 import signal
 import sys
@@ -39,6 +40,7 @@ LONGEST = (
     *("survival", "peers", "scripts", "stacks", "implementations", "step", "report"),
     *("loop", "evaluate", "environments", "muon", "exact"),
 )
+PROCESSES = collections.defaultdict(set)  # that have run tests of a group
 
 
 def pytest_addoption(parser):
@@ -63,9 +65,6 @@ def pytest_itemcollected(item):
         item.add_marker("zhusuan")
     if name in ONCE:
         item.add_marker("once")
-    if not item.get_closest_marker("xdist_group"):  # what a file shares is made once
-        group = "report" if name in ("build", "pipeline") else name
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_modifyitems(config, items):
@@ -82,19 +81,39 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    from xdist.scheduler import LoadGroupScheduling
+    """Give a process whole groups, so that what a group shares is made once."""
+    from xdist.scheduler import LoadFileScheduling
 
-    class LongestFirst(LoadGroupScheduling):
+    class LongestFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return _group(super()._split_scope(nodeid))
+
         def _assign_work_unit(self, node):
             self.workqueue.move_to_end(min(self.workqueue, key=_place), last=False)
             super()._assign_work_unit(node)
 
-    return LongestFirst(config, log) if config.option.dist == "loadgroup" else None
+    return LongestFirst(config, log) if config.option.dist == "loadfile" else None
 
 
-def _place(scope):
-    """Where a group stands in the order of the groups; the rest follow as they are."""
-    group = scope.rpartition("@")[2]
+def pytest_runtest_logreport(report):
+    group = _group(report.nodeid.partition("::")[0])
+    PROCESSES[group].add(getattr(report, "node", None))
+
+
+def pytest_terminal_summary(terminalreporter):
+    split = sorted(group for group, found in PROCESSES.items() if len(found) > 1)
+    if split:  # slow: a change of pytest or xdist, or a process has crashed
+        terminalreporter.line(f"warning: groups in two processes: {', '.join(split)}")
+
+
+def _group(path):
+    """Return the group of the tests of a file: its name, or what it shares."""
+    name = Path(path).stem[len("test_") :]
+    return "report" if name in ("build", "pipeline") else name
+
+
+def _place(group):
+    """Return where a group stands in the order; the rest follow as they are."""
     return LONGEST.index(group) if group in LONGEST else len(LONGEST)
 
 

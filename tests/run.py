@@ -18,7 +18,7 @@ NO_TESTS = 5  # pytest's status where none was selected
 def main(arguments):
     """Return the status of the tests that pytest's `arguments` select."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    together = ["-n", str(min(n_cores, MOST)), "--dist", "loadgroup"]
+    together = ["-n", str(min(n_cores, MOST)), "--dist", "loadfile"]
     together += ["--durations=10", "--durations-min=5"]  # so that growth is seen
     statuses = []
     for part in (["--measuring=no", *together], ["--measuring=only"]):
