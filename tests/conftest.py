@@ -37,8 +37,8 @@ ONCE = (
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "peers", "scripts", "stacks", "implementations", "step", "report"),
-    *("loop", "evaluate", "environments", "muon", "exact"),
+    *("survival", "scripts", "step", "peers", "loop", "stacks", "report", "examples"),
+    *("figures", "implementations", "environments", "fuzz", "networks", "models"),
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group
 

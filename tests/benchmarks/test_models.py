@@ -39,14 +39,14 @@ def test_a_row_is_of_held_out_images_and_the_test_set_is_not_looked_at(
     monkeypatch.setattr(models, "PARTICLES", 3)
     nothing = Split(np.full((1, 784), 255, np.uint8), np.zeros(1, np.uint8))
     dataset = tiny.dataset(mnist)._replace(test=nothing)
-    arguments = argparse.Namespace(images=50, epochs=2.0)
+    arguments = argparse.Namespace(images=10, epochs=2.0)
     last = models.VARIANTS["last"]
     found = models.row(last, tmp_path / "last", dataset, arguments)
     metrics = Run(tmp_path / "last").metrics()[-1]
     assert (metrics["epoch"], found["settings"]["epochs"]) == (2.0, 2.0)
     assert found["settings"]["average"] == 0.0
     assert found["bound"] == metrics["validation_bound"]
-    assert found["n_images"] == 50 and "test_bound" not in metrics
+    assert found["n_images"] == 10 and "test_bound" not in metrics
     gap = found["log_likelihood"]["mean"] - found["marginal"]["mean"]
     assert gap < np.log(10)
 

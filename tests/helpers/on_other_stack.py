@@ -18,7 +18,12 @@ from cvae.training import held_out, loop
 from cvae.training.step import Trainer
 
 CONFIGS = {"dense": tiny.CONFIG, "conv": tiny.CONV}
-N_IMAGES, PARTICLES = 100, 50
+N_IMAGES, PARTICLES = 20, 50
+
+
+def dataset_of(whole):
+    """Return the first images, of few test images: evaluating them is slow."""
+    return tiny.dataset(whole, n_test=N_IMAGES)
 
 
 def likelihoods(run, dataset, make=Model):
@@ -52,7 +57,7 @@ def main():
     graphs = KeptGraphs()
     loop.Trainer, held_out.Model = graphs.trainer, graphs.model
     whole, folder = mnist.load("mnist", Path(sys.argv[1])), Path(sys.argv[2])
-    dataset, found = tiny.dataset(whole), {}
+    dataset, found = dataset_of(whole), {}
     for name, config in CONFIGS.items():
         run = Run.create(folder / name, config)
         loop.train(run, dataset)

@@ -35,7 +35,7 @@ def test_a_run_becomes_a_report_with_its_figures_and_numbers(made):
     assert results["evaluation"] == evaluation
     assert results["published"] == files.read_json(PUBLISHED)
     assert set(results["pictures"]) == set(figures.NAMES)
-    assert (results["n_train"], results["n_test"]) == (600, 200)
+    assert (results["n_train"], results["n_test"]) == (600, 70)
     # Each layer: one weight for each pair of units, and one bias for each output; the
     # class scales and shifts each of the 32 units.
     film = 2 * 32 * (10 + 1)

@@ -12,7 +12,7 @@ from cvae.data import mnist as mnist_module
 from cvae.data.download import MnistUnavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
-from cvae.report import document, pipeline
+from cvae.report import document, pipeline, samples
 from cvae.storage import files
 from cvae.training import console
 
@@ -65,6 +65,8 @@ def test_a_rougher_or_unchecked_evaluation_is_made_again(
         del results["sandwich"]
         files.write_json(path / "evaluation.json", results)
     monkeypatch.setattr(mnist_module, "load", lambda name, mnist_dir=None: made.dataset)
+    monkeypatch.setattr(console, "train_with_console", lambda *args: 0)
+    monkeypatch.setattr(samples, "write_samples", lambda *args: [])
     asked = []
     monkeypatch.setattr(evaluate, "evaluate_run", lambda *args: asked.append(args[2:]))
     monkeypatch.setattr(document, "build", lambda *args: args[1:2])

@@ -19,7 +19,7 @@ from cvae.training import loop
 
 @pytest.fixture(scope="module")
 def dataset(mnist):
-    return tiny.dataset(mnist, n_train=200, n_test=40)
+    return tiny.dataset(mnist, n_train=200, n_test=10)
 
 
 @pytest.fixture(scope="module")

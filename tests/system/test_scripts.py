@@ -36,7 +36,7 @@ def start(script, *args):
 
 def on_few(script, mnist_dir, *args):
     """The command line of a script that finds only the first images of MNIST."""
-    few = {"images": 2000, "test_images": 100, "mnist_dir": str(mnist_dir)}
+    few = {"images": 2000, "test_images": 20, "mnist_dir": str(mnist_dir)}
     return (HELPERS / "strike.py", json.dumps(few), script, *args)
 
 
@@ -103,7 +103,7 @@ def evaluated(mnist_dir, tmp_path_factory):
 def test_evaluation_prints_the_table_that_it_writes(evaluated):
     path, out = evaluated
     results = json.loads((path / "evaluation.json").read_text())
-    assert results["n_images"] == 100
+    assert results["n_images"] == 20
     assert f"{results['bound']['mean']:.3f}" in out
     last = json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])
     assert results["bound"]["mean"] == pytest.approx(last["test_bound"], abs=1e-3)

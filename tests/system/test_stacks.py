@@ -12,8 +12,7 @@ import subprocess
 import numpy as np
 import pytest
 import setup_env
-import tiny
-from on_other_stack import CONFIGS, likelihoods
+from on_other_stack import CONFIGS, N_IMAGES, dataset_of, likelihoods
 from paths import HELPERS, ROOT
 
 from cvae import zs
@@ -29,7 +28,7 @@ OTHER = "current" if compat.VERSION.startswith("1.") else "1.15"
 
 @pytest.fixture(scope="module")
 def dataset(mnist):
-    return tiny.dataset(mnist)
+    return dataset_of(mnist)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def test_the_same_weights_give_the_same_bound_and_nearly_the_same_likelihood(
     with np.load(str(made / "found.npz")) as found:
         theirs = found[name]
     ours = likelihoods(run, mnist if shipped else dataset)
-    assert theirs.shape == (2, 100) and np.isfinite(theirs).all()
+    assert theirs.shape == (2, N_IMAGES) and np.isfinite(theirs).all()
     np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-3)
     np.testing.assert_allclose(ours[1], theirs[1], rtol=0, atol=0.02)
 
