@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import tiny
-from kept_graphs import KeptGraphs
+from kept_graphs import KeptGraphs, graph_only
 
 from cvae.data import mnist
 from cvae.data.binarize import binarize
 from cvae.inference.trained import Model
 from cvae.runs import pretrained
+from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run
 from cvae.training import held_out, loop
 from cvae.training.step import Trainer
@@ -39,6 +40,17 @@ def likelihoods(run, dataset, make=Model):
         )
 
 
+def untrained(path, config):
+    """Return a run of random weights: training convolutions takes seconds."""
+    variables = graph_only(Model, config)._variables
+    shapes = {name: tuple(v.shape.as_list()) for name, v in variables.items()}
+    weights = tiny.random_weights(shapes)
+    arrays = {name + AVERAGE: array for name, array in weights.items()}
+    run = Run.create(path, config)
+    run.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1])))
+    return run
+
+
 def stop_in_the_middle():
     """Send SIGTERM to this process at its trainer's second call."""
     steps, calls = Trainer.steps, []
@@ -58,9 +70,10 @@ def main():
     loop.Trainer, held_out.Model = graphs.trainer, graphs.model
     whole, folder = mnist.load("mnist", Path(sys.argv[1])), Path(sys.argv[2])
     dataset, found = dataset_of(whole), {}
-    for name, config in CONFIGS.items():
-        run = Run.create(folder / name, config)
-        loop.train(run, dataset)
+    runs = {"dense": Run.create(folder / "dense", CONFIGS["dense"])}
+    loop.train(runs["dense"], dataset)
+    runs["conv"] = untrained(folder / "conv", CONFIGS["conv"])
+    for name, run in runs.items():
         found[name] = likelihoods(run, dataset, graphs.model)
     found["pretrained"] = likelihoods(Run(pretrained.HERE), whole)
     np.savez(str(folder / "found.npz"), **found)
