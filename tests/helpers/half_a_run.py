@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tiny
 from kept_graphs import KeptGraphs
-from on_other_stack import stop_in_the_middle
+from on_other_stack import dataset_of, stop_in_the_middle
 
 from cvae.data import mnist
 from cvae.evaluation import evaluate
@@ -22,7 +22,7 @@ def main():
     mnist_dir, new, stopped = map(Path, sys.argv[1:])
     graphs = KeptGraphs()
     loop.Trainer, held_out.Model = graphs.trainer, graphs.model
-    dataset = tiny.dataset(mnist.load("mnist", mnist_dir))
+    dataset = dataset_of(mnist.load("mnist", mnist_dir))
     begin(new, dataset)
     finish(stopped, dataset)
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tiny
 from kept_graphs import KeptGraphs
+from on_other_stack import dataset_of
 from paths import HELPERS, ROOT
 
 from cvae import zs
@@ -85,7 +86,7 @@ def crossed(mnist, mnist_dir, tmp_path_factory):
         pytest.skip("the real ZhuSuan is not installed here (ZHUSUAN=real make env)")
     folder = tmp_path_factory.mktemp("crossed")
     runs = {"real": folder / "began-real", "builtin": folder / "began-builtin"}
-    dataset, graphs = tiny.dataset(mnist), KeptGraphs()
+    dataset, graphs = dataset_of(mnist), KeptGraphs()
     with pytest.MonkeyPatch.context() as patch:
         graphs.use(patch)
         whole = Run.create(folder / "whole", tiny.CONFIG)
