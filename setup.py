@@ -33,6 +33,8 @@ REPORT = [
     'importlib_resources; python_version == "3.7"',
 ]
 TEST = ["pytest", "pytest-xdist", "scipy", "hypothesis", "pypdf"]
+# Work on several machines. The Dask of Python 3.7 starts only with an older click.
+DASK = ["distributed", "click<8.1" + OLD]
 
 setup(
     name="cvae",
@@ -51,13 +53,16 @@ setup(
         "numpy" + NEW,
         "matplotlib",
         "six",
+        "joblib",
         "pooch",
         "tqdm",
     ],
     extras_require={
         "report": REPORT,
         "test": TEST,
-        "dev": REPORT + TEST + ["ruff"],
+        "dask": DASK,
+        "ray": ["ray"],  # as Dask; in no lock, as it is large
+        "dev": REPORT + TEST + DASK + ["ruff"],
         "zhusuan": ["zhusuan @ " + ZHUSUAN + " " + OLD],
         # 5,000 MNIST images, for a machine that cannot download the whole set. This is
         # the newest release that runs with numpy 1.18; later ones have the same file.

@@ -3,6 +3,7 @@
 python scripts/evaluate.py
 python scripts/evaluate.py --checks 0           # faster
 python scripts/evaluate.py --run runs/20211224-183000 --particles 1000 --checks 500
+python scripts/evaluate.py --backend dask --address tcp://10.0.0.1:8786
 
 The script runs on ZhuSuan 0.4.0 if it is installed, otherwise on cvae.zs, this
 package's implementation of the same interface. ZHUSUAN=real or ZHUSUAN=builtin
@@ -40,12 +41,16 @@ def main():
         "with the encoder's proposal too, and simulated images that are estimated from "
         "below and from above",
     )
+    options.add_workers(parser)
     arguments = parser.parse_args()
+    workers = options.workers(arguments)
     run = find_or_unpack(arguments.run)
     dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     from cvae.evaluation import evaluate  # TensorFlow, after all checks of the input
 
-    results = evaluate.evaluate_run(run, dataset, arguments.particles, arguments.checks)
+    results = evaluate.evaluate_run(
+        run, dataset, arguments.particles, arguments.checks, workers
+    )
     print(tables.evaluation_table(results))
 
 

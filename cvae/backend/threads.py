@@ -1,10 +1,13 @@
-"""Work on many items in as many threads as cores; the work releases Python's lock."""
+"""Work on many items in threads; the work releases Python's lock."""
 
 import collections
+import functools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Generator, Iterable
+from typing import Any, Callable, Generator, Iterable, Optional
+
+AHEAD = 4  # items of each thread or process that are begun before they are needed
 
 
 class Stopped(Exception):
@@ -19,9 +22,13 @@ def cores() -> int:
 
 
 def each(
-    work: Callable[[Any, Callable[[], None]], Any], items: Iterable[Any]
+    work: Callable[[Any, Callable[[], None]], Any],
+    items: Iterable[Any],
+    n_threads: Optional[int] = None,
 ) -> Generator:
-    """Yield `work(item, go_on)` of each item, in their order.
+    """Yield `work(item, go_on)` of each item, in their order, by as many threads.
+
+    There are as many threads as cores if `n_threads` is None.
 
     Only a few more items are begun than there are threads. `go_on()` raises `Stopped`
     after the iterator is closed, for instance by an interrupt: long work calls it now
@@ -33,16 +40,30 @@ def each(
         if ended.is_set():
             raise Stopped()
 
-    items, begun = iter(items), collections.deque()
-    with ThreadPoolExecutor(cores()) as pool:
+    def started(item):
+        go_on()
+        return work(item, go_on)
+
+    n_threads = n_threads or cores()
+    with ThreadPoolExecutor(n_threads) as pool:
         try:
-            for item in items:
-                begun.append(pool.submit(work, item, go_on))
-                if len(begun) >= 4 * cores():
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
+            begin = functools.partial(pool.submit, started)
+            yield from in_order(begin, items, AHEAD * n_threads)
         finally:
             ended.set()
-            for future in begun:
-                future.cancel()
+
+
+def in_order(
+    begin: Callable[[Any], Any], items: Iterable[Any], ahead: int
+) -> Generator:
+    """Yield the results of `begin(item)`, futures, in the order of the items.
+
+    At most `ahead` items are begun before they are needed.
+    """
+    begun = collections.deque()
+    for item in items:
+        begun.append(begin(item))
+        if len(begun) >= ahead:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
+from cvae.backend.workers import BACKENDS, CLUSTERS, MAX_JOBS, Workers
 from cvae.config import PRESETS, Config, preset
 from cvae.errors import shown, suggest
 
@@ -40,6 +41,41 @@ def add_output_dir(parser) -> None:
         help="directory for report.pdf, its figures and results.json; left out, the "
         "directory of the run",
     )
+
+
+def add_workers(parser) -> None:
+    """Add --backend, --jobs and --address, which `workers` reads."""
+    parser.add_argument(
+        "--backend",
+        type=choice(BACKENDS),
+        default="threads",
+        metavar="NAME",
+        help="what the work is spread over: threads, processes (loky), or the workers "
+        "of a cluster of Dask or Ray (dask, ray)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole(1, MAX_JOBS),
+        metavar="N",
+        help="threads or processes on this machine; left out, as many as cores",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help=f"of the scheduler of a running cluster ({', '.join(CLUSTERS)}); left "
+        "out, a cluster on this machine",
+    )
+
+
+def workers(arguments: argparse.Namespace) -> Workers:
+    """Return the workers that the command line asks for.
+
+    Raises:
+        CvaeError: its options do not fit each other.
+    """
+    found = Workers(arguments.backend, arguments.jobs, arguments.address)
+    found.check()
+    return found
 
 
 def add_settings(parser) -> None:

@@ -55,12 +55,16 @@ def prepare() -> None:
     _open_closed_descriptors()
     sys.stdout, sys.stderr = (_output(1, sys.stdout), _output(2, sys.stderr))
     _find_home()
-    # The libraries' notes on deprecations, missing GPUs and caches are not for users.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["MPLBACKEND"] = "agg"  # figures go to files, whatever the user's choice
+    silence_libraries()
+    _find_cache()
+
+
+def silence_libraries() -> None:
+    """Hide notes on deprecations, missing GPUs and caches, which are not for users."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("tensorflow", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    _find_cache()
 
 
 def clean() -> None:

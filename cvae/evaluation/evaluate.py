@@ -1,20 +1,22 @@
 """Evaluate a run on test images: bounds, log p(x | y), log p(x), in nats."""
 
 import contextlib
+import functools
 import hashlib
 from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from cvae import zs
-from cvae.backend import threads
+from cvae.backend.workers import Workers
 from cvae.data.binarize import TEST_BITS_SEED, binarize
 from cvae.data.checks import check_dataset, check_whole
 from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError, note, warn
-from cvae.evaluation import MAX_CHECKS, sandwich, summary
+from cvae.evaluation import MAX_CHECKS, sandwich, stages, summary
 from cvae.evaluation.partial import Partial
 from cvae.evaluation.sandwich import Sandwich
+from cvae.evaluation.stages import Block, Source
 from cvae.evaluation.summary import Measured
 from cvae.inference import estimates, importance, laplace
 from cvae.inference.blocks import slices
@@ -24,7 +26,6 @@ from cvae.runs.checkpoints import averages
 from cvae.runs.run import Run, check_finite
 
 FORMAT = 4  # of the rows of an interrupted evaluation; others are not continued
-ENCODER_PARTICLES = 5000  # with which the encoder's proposal is compared
 ENCODER_BLOCK = 10  # images, so that a block does not take longer than any other
 
 
@@ -39,6 +40,7 @@ class Task(NamedTuple):
     bits: np.ndarray  # uint8 [n, x_dim] of the test images, with a fixed seed
     particles: int  # for importance sampling
     checks: int  # images on which the likelihoods are checked
+    workers: Workers  # that compute
 
     @property
     def labels(self) -> np.ndarray:
@@ -47,7 +49,11 @@ class Task(NamedTuple):
 
 
 def evaluate_run(
-    run: Run, dataset: Dataset, particles: int, checks: int
+    run: Run,
+    dataset: Dataset,
+    particles: int,
+    checks: int,
+    workers: Workers = Workers(),  # noqa: B008  (immutable)
 ) -> Dict[str, Any]:
     """Evaluate `run` with progress bars, write its evaluation and return it.
 
@@ -62,12 +68,16 @@ def evaluate_run(
         checks: images of each check of the likelihoods, 0 for none: test images that
             are estimated with the encoder's proposal too, and simulated images that are
             estimated from below and from above.
+        workers: where images are estimated, in threads of this process by default. The
+            results are the same bits whatever they are, on processors of one kind.
 
     Raises:
         CvaeError: an argument is out of range, the run has no checkpoint, `dataset`
             does not fit the model, the results are not finite, the file of an
-            interrupted evaluation is damaged, or the disk refuses.
+            interrupted evaluation is damaged, the workers cannot be used, or the disk
+            refuses.
     """
+    workers.check()
     check_whole("particles", particles, 1, importance.MAX_PARTICLES)
     check_whole("checks", checks, 0, MAX_CHECKS)
     check_dataset(dataset, run.config.n_classes, run.config.x_dim)
@@ -81,6 +91,7 @@ def evaluate_run(
         binarize(dataset.test.images),
         int(particles),
         min(int(checks), len(dataset.test.images)),
+        workers,
     )
     if run.config.z_dim > laplace.MAX_DIM:
         note(
@@ -104,11 +115,16 @@ def evaluate(
 
     Rows that `partial` holds are not computed again; new rows are added to it.
     """
-    with Model(task.run.config, task.weights) as model:
-        measured = _measure(model, task, partial)
+    source = Source(
+        str(task.run.path.resolve()), stages.digest(task.weights), stages.program()
+    )
+    with Model(task.run.config, task.weights) as model, contextlib.ExitStack() as stack:
+        each = stack.enter_context(stages.measurer(model, source, task.workers))
+        rows = functools.partial(_rows, task, partial, each)
+        measured = _measure(model, task, rows)
         results = summary.summarize(measured)
         if task.checks:
-            results.update(_checks(model, task, partial, measured))
+            results.update(_checks(task, rows, measured))
         results["train_bound"] = _train_bound(model, task.dataset, len(task.bits))
     results["bits_seed"] = TEST_BITS_SEED
     results["dataset"], results["note"] = task.dataset.name, task.dataset.note
@@ -123,14 +139,15 @@ def evaluate(
     return results, arrays
 
 
-def _measure(model, task, partial):
+def _measure(model, task, rows):
     bound = model.bound(task.bits, task.labels)
     check_finite(np.stack(bound), task.run)
     mean, logstd = model.encode(task.bits, task.labels)
-    rows = _likelihoods(model, task, partial)
+    n, size = len(task.bits), estimates.BLOCK
+    found = rows("importance sampling", stages.likelihoods, n, size)
     n_classes, marks = task.run.config.n_classes, importance.levels(task.particles)
     widths = [n_classes] * 3 + [len(marks)] * 2
-    parts = np.split(rows, np.cumsum(widths), axis=1)
+    parts = np.split(found, np.cumsum(widths), axis=1)
     decisive, particles, fallback, own, marginal, ess = parts
     return Measured(
         labels=task.labels.astype(np.int64),
@@ -150,72 +167,49 @@ def _measure(model, task, partial):
     )
 
 
-def _likelihoods(model, task, partial):
-    """Return a row of numbers for each test image, which `_measure` splits."""
-
-    def of_block(part, go_on):
-        bits, labels = task.bits[part], task.labels[part].astype(np.int64)
-        found = estimates.of_all_classes(
-            model, bits, labels, task.particles, part.start, go_on
-        )
-        own = found.log_likelihoods[:, np.arange(len(labels)), labels]
-        columns = found.decisive, found.particles, found.fallback, own.T
-        marginal = summary.marginal(found.log_likelihoods).T
-        return np.column_stack([*columns, marginal, found.ess])
-
-    stage, n = "importance sampling", len(task.bits)
-    return _in_blocks(task, partial, stage, n, estimates.BLOCK, of_block)
-
-
-def _checks(model, task, partial, measured):
+def _checks(task, rows, measured):
     """Return how the likelihoods compare with the encoder's, and the sandwich."""
-
-    def by_encoder(part, go_on):
-        bits, labels = task.bits[part], task.labels[part]
-        found = estimates.of_own_class(
-            model, bits, labels, ENCODER_PARTICLES, part.start, go_on, by_encoder=True
-        )
-        return np.column_stack([found.log_likelihoods.T, found.ess])
-
-    def simulated(part, go_on):
-        n = part.stop - part.start
-        return np.stack(sandwich.of_block(model, part.start, n, go_on), 1)
-
     n, size = task.checks, estimates.BLOCK
-    encoder = _in_blocks(task, partial, "encoder", n, ENCODER_BLOCK, by_encoder)
-    rows = _in_blocks(task, partial, "sandwich", n, size, simulated)
-    marks = importance.levels(ENCODER_PARTICLES)
+    encoder = rows("encoder", stages.by_encoder, n, ENCODER_BLOCK)
+    simulated = rows("sandwich", stages.simulated, n, size)
+    marks = importance.levels(stages.ENCODER_PARTICLES)
     return {
         "encoder": summary.of_encoder(marks, encoder, measured),
-        "sandwich": summary.of_sandwich(Sandwich(*rows.T)),
+        "sandwich": summary.of_sandwich(Sandwich(*simulated.T)),
     }
 
 
-def _in_blocks(task, partial, stage, n, size, work):
-    """Return the rows of n images; `work(slice, go_on)` computes those of a block."""
-    done = len(partial.rows(stage))
-    todo = [part for part in slices(n, size) if part.start >= done]
+def _rows(task, partial, each, name, stage, n, size):
+    """Return the rows of the first n images, those of `size` images at a time."""
+    done = len(partial.rows(name))
+    blocks = (
+        Block(
+            part.start,
+            task.bits[part],
+            task.labels[part].astype(np.int64),
+            task.particles,
+        )
+        for part in slices(n, size)
+        if part.start >= done
+    )
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(Progress(n, done, label=stage))
-        found = threads.each(work, todo)
+        progress = stack.enter_context(Progress(n, done, label=name))
+        found = each(stage, blocks)
         stack.enter_context(contextlib.closing(found))
         for rows in found:
             check_finite(rows, task.run)
-            partial.add(stage, rows)
+            partial.add(name, rows)
             progress.advance(len(rows))
-    return partial.rows(stage)
+    return partial.rows(name)
 
 
 def _partial(task):
     """Return the rows of an interrupted evaluation with the same settings, or none."""
-    weights = hashlib.sha256()
-    for name in sorted(task.weights):
-        weights.update(name.encode("utf-8") + task.weights[name].tobytes())
     bits = hashlib.sha256(task.bits.tobytes() + task.labels.tobytes())
     settings = {
         "format": FORMAT,
         "config": task.run.config.to_dict(),
-        "weights": weights.hexdigest(),
+        "weights": stages.digest(task.weights),
         "images": bits.hexdigest(),
         "particles": task.particles,
         "rules": [
@@ -224,20 +218,20 @@ def _partial(task):
             *(laplace.MIN_STEPS, laplace.MAX_STEPS, *laplace.FRACTIONS),
         ],
         "checks": [
-            *(task.checks, ENCODER_PARTICLES, ENCODER_BLOCK),
+            *(task.checks, stages.ENCODER_PARTICLES, ENCODER_BLOCK),
             *(sandwich.PARTICLES, sandwich.STEPS, *sandwich.MOVES),
         ],
     }
     marks = len(importance.levels(task.particles))
     width = 3 * task.run.config.n_classes + 2 * marks + 1
-    stages = {"importance sampling": (len(task.bits), width)}
+    tables = {"importance sampling": (len(task.bits), width)}
     if task.checks:
-        width = len(importance.levels(ENCODER_PARTICLES)) + 1
-        stages["encoder"] = (task.checks, width)
-        stages["sandwich"] = (task.checks, len(Sandwich._fields))
+        width = len(importance.levels(stages.ENCODER_PARTICLES)) + 1
+        tables["encoder"] = (task.checks, width)
+        tables["sandwich"] = (task.checks, len(Sandwich._fields))
     label = f"particles-{task.particles}-checks-{task.checks}"
     base = task.run.partial_path
-    return Partial(base, task.step, label, settings, stages, zs.IMPLEMENTATION)
+    return Partial(base, task.step, label, settings, tables, zs.IMPLEMENTATION)
 
 
 def _note_others(partial):

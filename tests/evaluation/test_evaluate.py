@@ -209,7 +209,7 @@ def test_killed_and_called_again_it_ends_with_the_bits_of_the_undisturbed_one(
     assert len(partials(run)) == 1 and not (run.path / FILES[0]).exists()
     asked = images_asked_for(monkeypatch)
     results = evaluate.evaluate_run(run, data, PARTICLES, checks)
-    assert asked == list(range(3 * min(count, 4), N_IMAGES))
+    assert sorted(asked) == list(range(3 * min(count, 4), N_IMAGES))
     assert not partials(run)
     whole, undisturbed = evaluated
     arrays, expected = run.evaluation_arrays(), whole.evaluation_arrays()

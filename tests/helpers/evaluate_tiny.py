@@ -7,7 +7,7 @@ from pathlib import Path
 import tiny
 
 from cvae import cli
-from cvae.evaluation import evaluate, partial, sandwich
+from cvae.evaluation import evaluate, partial, sandwich, stages
 from cvae.inference import estimates
 from cvae.runs.run import Run
 
@@ -15,15 +15,15 @@ N_IMAGES = 12
 SHORT = (  # work of a second, in blocks of a few images
     (estimates, "BLOCK", 3),
     (evaluate, "ENCODER_BLOCK", 3),
-    (evaluate, "ENCODER_PARTICLES", 40),
+    (stages, "ENCODER_PARTICLES", 40),
     (sandwich, "PARTICLES", 40),
     (sandwich, "STEPS", 20),
 )
 
 
-def dataset(mnist_dir):
+def dataset(mnist_dir, n_test=N_IMAGES):
     """The real data's first images."""
-    return tiny.dataset(tiny.whole(str(mnist_dir)), n_train=50, n_test=N_IMAGES)
+    return tiny.dataset(tiny.whole(str(mnist_dir)), n_train=50, n_test=n_test)
 
 
 def main():
