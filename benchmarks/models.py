@@ -3,6 +3,7 @@
     python benchmarks/models.py
     python benchmarks/models.py --only base blocks --images 10000
     python benchmarks/models.py --only base adam adam-low --epochs 3
+    python benchmarks/models.py --backend dask --address tcp://10.0.0.1:8786
 
 Each variant differs from the base in one setting. It is trained on the first 50,000
 training images with the same seed and evaluated on the last 10,000; the test set is not
@@ -21,15 +22,15 @@ from peers import driver
 
 from cvae import cli
 from cvae.backend import compat
+from cvae.backend.workers import BACKENDS
 from cvae.cli import options
 from cvae.config import Config, preset
 from cvae.data import mnist
 from cvae.data.dataset import Split
 from cvae.evaluation import evaluate
-from cvae.report import pipeline
-from cvae.runs.run import RUNS
+from cvae.runs.run import RUNS, Member, Run
 from cvae.storage import files
-from cvae.training import loop
+from cvae.training import loop, sweep
 
 BASE = preset("best", epochs=16.0, minutes=None, validate=True, evaluate_every=4)
 PARTICLES = 100
@@ -117,13 +118,20 @@ def main():
         help="held-out images for importance sampling",
     )
     options.add_mnist_dir(parser)
+    options.add_workers(parser, BACKENDS[1:], "one for each two cores")
     shared.add_output(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
+    where = options.workers(arguments)
     dataset = mnist.load("mnist", arguments.mnist_dir)
     rows = files.read_json(arguments.output) if arguments.output.exists() else {}
-    for name in arguments.only:
-        key = key_of(name, arguments.epochs)
+    keys = [key_of(name, arguments.epochs) for name in arguments.only]
+    members = [
+        Member(RUNS / "models" / key, config_of(VARIANTS[name], arguments.epochs))
+        for name, key in zip(arguments.only, keys)
+    ]
+    sweep.train_with_progress(members, arguments.mnist_dir, where)
+    for name, key in zip(arguments.only, keys):
         path = RUNS / "models" / key
         rows[key] = row(VARIANTS[name], path, dataset, arguments)
         files.write_json(arguments.output, rows)
@@ -144,7 +152,7 @@ def config_of(variant: Variant, epochs: float) -> Config:
 
 def row(variant, path, dataset, arguments):
     """Train and evaluate one variant; return its entry of the JSON."""
-    run = pipeline.open_or_create(path, config_of(variant, arguments.epochs))
+    run = Run.open_or_create(path, config_of(variant, arguments.epochs))
     last = loop.train(run, dataset)
     train, held_out, name = loop.splits(dataset, run.config)
     judged = Split(*(part[: arguments.images] for part in held_out))

@@ -3,12 +3,15 @@
 import argparse
 import dataclasses
 import os
+import re
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from cvae.backend.workers import BACKENDS, CLUSTERS, MAX_JOBS, Workers
 from cvae.config import PRESETS, Config, preset
-from cvae.errors import shown, suggest
+from cvae.errors import CvaeError, shown, suggest
+
+MAX_NUMBERS = 1000  # of a list on the command line
 
 
 def add_run(parser, left_out: str = "the newest one") -> None:
@@ -43,21 +46,28 @@ def add_output_dir(parser) -> None:
     )
 
 
-def add_workers(parser) -> None:
-    """Add --backend, --jobs and --address, which `workers` reads."""
+def add_workers(
+    parser, backends: Sequence[str] = BACKENDS, jobs: str = "as many as cores"
+) -> None:
+    """Add --backend, --jobs and --address, which `workers` reads.
+
+    Args:
+        backends: the choices, the default first.
+        jobs: the default of --jobs, for the help.
+    """
     parser.add_argument(
         "--backend",
-        type=choice(BACKENDS),
-        default="threads",
+        type=choice(backends),
+        default=backends[0],
         metavar="NAME",
-        help="what the work is spread over: threads, processes (loky), or the workers "
-        "of a cluster of Dask or Ray (dask, ray)",
+        help=f"what the work is spread over, {' or '.join(backends)}: processes are "
+        "loky's, and the workers of a cluster Dask's or Ray's",
     )
     parser.add_argument(
         "--jobs",
         type=whole(1, MAX_JOBS),
         metavar="N",
-        help="threads or processes on this machine; left out, as many as cores",
+        help=f"how much of it runs at a time on this machine; left out, {jobs}",
     )
     parser.add_argument(
         "--address",
@@ -150,6 +160,44 @@ def int_list(text):
         )
 
 
+def numbers(text):
+    """Argparse type: different whole numbers like 0-4 or 1,5,7, as a tuple."""
+    found = []
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part, re.ASCII)
+        if match:
+            first, last = int(match.group(1)), int(match.group(2) or match.group(1))
+            found.extend(range(first, min(last, first + MAX_NUMBERS) + 1))
+        if not match or last < first or len(set(found)) != len(found):
+            raise argparse.ArgumentTypeError(
+                f"{shown(text)} is not a list of different numbers like 0-4 or 1,5,7"
+            )
+    if len(found) > MAX_NUMBERS:
+        raise argparse.ArgumentTypeError(f"{shown(text)} are over {MAX_NUMBERS:,}")
+    return tuple(found)
+
+
+def values_of(name: str, *texts: str) -> Tuple[str, Dict[str, Any]]:
+    """Return the name of a setting, and its values by their texts.
+
+    Raises:
+        CvaeError: there is no such setting, or a text is not a value of it.
+    """
+    fields = {field.name: field for field in dataclasses.fields(Config)}
+    setting = name.replace("-", "_")
+    if setting not in fields:
+        raise CvaeError(f"there is no setting {shown(name)}: {suggest(name, fields)}")
+    if not texts:
+        raise CvaeError(f"{name} has no values: give them after its name")
+    parse, values = _parser_of(fields[setting]), {}
+    for text in texts:
+        try:
+            values[text] = parse(text)
+        except argparse.ArgumentTypeError as error:
+            raise CvaeError(f"{name}: {error}")
+    return setting, values
+
+
 def given(arguments: argparse.Namespace) -> Dict[str, Any]:
     """Return the settings that the command line sets, name to value."""
     names = [field.name for field in dataclasses.fields(Config)]
@@ -195,6 +243,8 @@ class _YesOrNo(argparse.Action):
 
 
 def _parser_of(field):
+    if field.type is bool:
+        return lambda text: choice(("yes", "no"))(text) == "yes"
     if field.metadata["choices"]:
         return choice(field.metadata["choices"])
     if field.type in (int, float):

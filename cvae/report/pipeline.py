@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from cvae import progress
-from cvae.config import Config, preset
+from cvae.config import preset
 from cvae.data import mnist
 from cvae.data.dataset import Dataset
 from cvae.data.download import MnistUnavailable
@@ -49,7 +49,7 @@ def make_report(
     dataset = load_or_fall_back(mnist_dir)
     if dataset.name != config.dataset:
         config = preset(preset_name, **SMALL)
-    run = open_or_create(RUNS / _run_name(preset_name, dataset), config)
+    run = Run.open_or_create(RUNS / _run_name(preset_name, dataset), config)
 
     stages.begin("training")
     status = console.train_with_console(run, dataset)
@@ -89,23 +89,6 @@ def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
     install = [sys.executable, str(setup), "--venv", sys.prefix, "--extra", "offline"]
     subprocess.call(install)
     return mnist.load("mnist-5k")
-
-
-def open_or_create(path: Path, config: Config) -> Run:
-    """Return the run at `path`, which is created if there is none.
-
-    Raises:
-        CvaeError: the run at `path` has other settings.
-    """
-    if not (path / "config.json").exists():
-        return Run.create(path, config)
-    run = Run(path)
-    if run.config != config:
-        raise CvaeError(
-            f"{path} has other settings than this report: move it away, or delete all "
-            "runs with `make clean-runs`"
-        )
-    return run
 
 
 def _is_evaluated(run, dataset):

@@ -9,7 +9,7 @@ import itertools
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
@@ -62,6 +62,23 @@ class Run:
             files.write_json(path / "config.json", config.to_dict())
         run = cls(path)
         run._become_latest()
+        return run
+
+    @classmethod
+    def open_or_create(cls, path: Path, config: Config) -> "Run":
+        """Return the run at `path`, which is created if there is none.
+
+        Raises:
+            CvaeError: the run at `path` has other settings.
+        """
+        if not (path / "config.json").exists():
+            return cls.create(path, config)
+        run = cls(path)
+        if run.config != config:
+            raise CvaeError(
+                f"{path} has other settings than those asked for: move it away, or "
+                "delete all runs with `make clean-runs`"
+            )
         return run
 
     @classmethod
@@ -234,6 +251,13 @@ class Run:
         except OSError:  # the file system has no links: `newest` compares times
             return
         os.replace(str(scratch), str(link))
+
+
+class Member(NamedTuple):
+    """A run of a sweep: where it is, or is to be made, and its settings."""
+
+    path: Path
+    config: Config
 
 
 def newest() -> Optional[Path]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 import time
 from typing import Any, Dict, Optional, Tuple
 
@@ -276,8 +277,14 @@ class _Loop:
 
 @contextlib.contextmanager
 def _stop_signals():
-    """Collect the signals that ask to stop in a list, instead of dying of them."""
+    """Collect the signals that ask to stop in a list, instead of dying of them.
+
+    Only the main thread may do so; a worker of Dask trains in another.
+    """
     received = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
     previous = {
         number: signal.signal(number, lambda n, _: received.append(n))
         for number in STOP_SIGNALS

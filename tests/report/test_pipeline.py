@@ -1,12 +1,10 @@
 """`make report`: all stages, nothing done twice, a fall-back that is printed."""
 
-import dataclasses
 import os
 import shutil
 import sys
 
 import pytest
-import tiny
 
 from cvae.data import mnist as mnist_module
 from cvae.data.download import MnistUnavailable
@@ -90,16 +88,6 @@ def test_a_stopped_training_stops_the_report_and_prints_how_to_continue(
     assert pipeline.make_report("tiny", tiny_preset / "report", mnist_dir) == 130
     assert "make report" in capsys.readouterr().out
     assert not (tiny_preset / "report").exists()
-
-
-def test_a_run_with_other_settings_is_refused_and_kept(tiny_preset):
-    path = tiny_preset / "runs" / "x"
-    made = pipeline.open_or_create(path, tiny.CONFIG)
-    assert pipeline.open_or_create(path, tiny.CONFIG).config == made.config
-    other = dataclasses.replace(tiny.CONFIG, seed=9)
-    with pytest.raises(CvaeError, match="make clean-runs"):
-        pipeline.open_or_create(path, other)
-    assert pipeline.open_or_create(path, tiny.CONFIG).config == tiny.CONFIG
 
 
 def test_without_mirror_or_copy_a_box_announces_the_small_set(monkeypatch, capsys):

@@ -220,3 +220,12 @@ def test_a_row_of_metrics_of_another_form_is_damage(new_run, row):
 def test_a_place_without_a_name_of_its_own_is_no_place_for_a_run(path):
     with pytest.raises(CvaeError, match="not a valid run name"):
         Run.create(path, Config())
+
+
+def test_a_run_with_other_settings_is_refused_and_kept(tmp_path):
+    path, config = tmp_path / "x", Config(seed=8)
+    made = Run.open_or_create(path, config)
+    assert Run.open_or_create(path, config).config == made.config == config
+    with pytest.raises(CvaeError, match="other settings.*make clean-runs"):
+        Run.open_or_create(path, Config(seed=9))
+    assert Run(path).config == config

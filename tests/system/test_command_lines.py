@@ -24,7 +24,7 @@ from cvae.evaluation import evaluate, tables
 from cvae.report import document, figures, pipeline, samples, typst
 from cvae.runs import pretrained
 from cvae.runs.run import Run
-from cvae.training import console
+from cvae.training import console, sweep
 
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*.py"))
 HUGE = ["9" * 20, "9" * 400, "1e400", "9" * 5000, "1," * 5000 + "1"]
@@ -52,7 +52,7 @@ PLACES = [
 SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
 WORK = {
     *("train_with_console", "write_samples", "evaluate_run", "draw", "build"),
-    *("make_report", "export", "_make", "_install"),
+    *("make_report", "export", "_make", "_install", "train_with_progress"),
 }
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
 
@@ -123,6 +123,8 @@ def calls(monkeypatch):
     stub(document, "build", [Path("file")])
     stub(typst, "page_count", 4)
     stub(pipeline, "make_report", 0)
+    stub(sweep, "train_with_progress", [])
+    stub(sweep, "table", "")
     return said
 
 

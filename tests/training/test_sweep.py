@@ -1,0 +1,57 @@
+"""Runs that are trained side by side are those that are trained one by one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tiny
+
+from cvae.backend.workers import Workers
+from cvae.errors import CvaeError
+from cvae.runs.run import Member, Run
+from cvae.training import loop, sweep
+
+CONFIG = dataclasses.replace(tiny.CONFIG, epochs=0.05, batch_size=500)
+
+
+def members(folder, n=2):
+    return [
+        Member(folder / f"seed-{seed}", dataclasses.replace(CONFIG, seed=seed))
+        for seed in range(n)
+    ]
+
+
+def test_two_at_a_time_are_the_same_bits_and_trained_once(
+    mnist, mnist_dir, tmp_path, capsys
+):
+    runs = members(tmp_path)
+    rows = sweep.train_with_progress(runs, mnist_dir, Workers("loky", 2))
+    alone = Run.create(tmp_path / "alone", runs[1].config)
+    row = loop.train(alone, mnist)
+    assert rows[1]["test_bound"] == row["test_bound"] != rows[0]["test_bound"]
+    weights = alone.weights()
+    for name, array in Run(runs[1].path).weights().items():
+        np.testing.assert_array_equal(array, weights[name])
+    capsys.readouterr()
+    again = sweep.train_with_progress(runs, mnist_dir, Workers("loky", 1))
+    assert again == rows
+    assert capsys.readouterr().err.count(": bound ") == 2
+
+
+def test_a_run_with_other_settings_is_one_line(mnist_dir, tmp_path):
+    Run.create(tmp_path / "seed-0", tiny.CONFIG)
+    with pytest.raises(CvaeError, match="seed-0 has other settings.*move it away"):
+        list(sweep.train_runs(members(tmp_path, 1), mnist_dir, Workers("loky", 1)))
+
+
+def test_the_table_has_mean_and_spread_of_each_group():
+    bounds = [-90.0, -92.0, -97.0]
+    rows = [{"test_bound": bound, "epoch": 4.0} for bound in bounds]
+    one = [{"validation_bound": -80.5, "test_bound": 0.0, "epoch": 2.5}]
+    lines = sweep.table({"quick": rows, "quick seed=1": one}).splitlines()
+    assert lines[2].split() == (
+        ["quick", "3", f"{np.mean(bounds):.3f}", f"{np.std(bounds, ddof=1):.3f}"]
+        + ["-97.000", "-90.000", "4.0"]
+    )
+    assert lines[3].split()[2:] == ["1", "-80.500", "-80.500", "-80.500", "2.5"]
+    assert max(map(len, lines)) <= 80
