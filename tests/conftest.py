@@ -24,7 +24,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # They build graphs with ZhuSuan: `-m zhusuan` selects them, for another implementation.
 ON_ZHUSUAN = (
     *("evaluate", "exact", "implementations", "estimates", "sandwich", "stateless"),
-    *("doors", "loop", "model", "muon", "networks", "step", "trained", "upstream"),
+    *("doors", "loop", "model", "muon", "networks", "resumed", "step", "trained"),
+    *("upstream",),
 )
 
 

@@ -7,26 +7,12 @@ import evaluate_by
 import forks
 import processes
 import pytest
-import tiny
+from evaluate_tiny import FILES, new_run
 from paths import HELPERS
 
-from cvae.config import Config
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate, stages
 from cvae.evaluation.stages import Block, Source
-from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
-from cvae.runs.run import Run
-
-CONFIG = Config(hidden=(20,), z_dim=6)
-FILES = ("evaluation.json", "evaluation.npz")
-
-
-def new_run(folder):
-    run = Run.create(folder / "run", CONFIG)
-    weights = tiny.random_weights(tiny.shapes(CONFIG))
-    arrays = {name + AVERAGE: weight for name, weight in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1])))
-    return run
 
 
 def written(run):
