@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -34,7 +35,7 @@ from typing import (
 )
 
 from cvae.backend import threads
-from cvae.errors import CvaeError, suggest, warn
+from cvae.errors import CvaeError, shown, suggest, warn
 
 BACKENDS = ("threads", "loky", "dask", "ray")
 CLUSTERS = ("dask", "ray")
@@ -157,6 +158,8 @@ def open_pool(workers: Workers) -> Iterator[Pool]:
         CvaeError: the backend's package is missing, or the cluster does not answer.
     """
     workers.check()
+    if workers.backend not in _OPEN:
+        raise CvaeError(f"{workers.backend} are not processes: {suggest('', _OPEN)}")
     # A process that tracks semaphores and folders warns of each that it deletes.
     trackers = "ignore:resource_tracker,ignore:semaphore_tracker"
     with contextlib.ExitStack() as stack:
@@ -221,13 +224,16 @@ def _dask(workers):
         try:
             if place is None:
                 place = stack.enter_context(_local_dask(distributed, workers.jobs))
+            else:  # a client that cannot connect leaves threads behind
+                there = distributed.comm.get_address_host_port(place)
+                socket.create_connection(there, timeout=WAIT).close()
             client = distributed.Client(place, timeout=WAIT, set_as_default=False)
             stack.enter_context(client)
             client.wait_for_workers(1, timeout=WAIT)
         except (OSError, ValueError, RuntimeError, distributed.TimeoutError) as error:
             raise CvaeError(
-                f"no Dask cluster with a worker answers at {place or 'this machine'} "
-                f"({error}): check the address, `dask scheduler` and `dask worker`"
+                f"no Dask cluster with workers answers at {_place(workers)} ({error}): "
+                "check the address, `dask scheduler` and `dask worker`"
             )
         submit = functools.partial(client.submit, pickle.loads, pure=False)
         # Dask starts what a dead worker had begun elsewhere, three times.
@@ -263,8 +269,8 @@ def _ray(workers):
             ray.init(workers.address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         raise CvaeError(
-            f"no Ray cluster answers at {workers.address or 'this machine'} ({error}): "
-            "check the address and `ray status`"
+            f"no Ray cluster answers at {_place(workers)} ({error}): check the address "
+            "and `ray status`"
         )
     try:
         run = ray.remote(max_retries=MOST_DEATHS)(lambda call: pickle.loads(call))
@@ -276,6 +282,10 @@ def _ray(workers):
 
 
 _OPEN = {"loky": _loky, "dask": _dask, "ray": _ray}
+
+
+def _place(workers):
+    return "this machine" if workers.address is None else shown(workers.address)
 
 
 def _package(name, extra):

