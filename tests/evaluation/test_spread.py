@@ -48,6 +48,7 @@ def test_interrupted_it_ends_its_processes_and_resumes_to_the_same_bytes(
     assert written(run) == expected and not list(run.path.glob("*partial*"))
 
 
+@pytest.mark.once  # it imports TensorFlow four times; test_workers.py has less
 def test_one_of_two_workers_of_dask_is_killed_and_the_bytes_are_the_same(
     mnist_dir, tmp_path, expected, capfd
 ):
