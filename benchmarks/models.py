@@ -125,15 +125,16 @@ def main():
     where = options.workers(arguments)
     dataset = mnist.load("mnist", arguments.mnist_dir)
     rows = files.read_json(arguments.output) if arguments.output.exists() else {}
-    keys = [key_of(name, arguments.epochs) for name in arguments.only]
     members = [
-        Member(RUNS / "models" / key, config_of(VARIANTS[name], arguments.epochs))
-        for name, key in zip(arguments.only, keys)
+        Member(
+            RUNS / "models" / key_of(name, arguments.epochs),
+            config_of(VARIANTS[name], arguments.epochs),
+        )
+        for name in arguments.only
     ]
     sweep.train_with_progress(members, arguments.mnist_dir, where)
-    for name, key in zip(arguments.only, keys):
-        path = RUNS / "models" / key
-        rows[key] = row(VARIANTS[name], path, dataset, arguments)
+    for name, (path, _) in zip(arguments.only, members):
+        rows[path.name] = row(VARIANTS[name], path, dataset, arguments)
         files.write_json(arguments.output, rows)
     print(table(rows, arguments.epochs))
 

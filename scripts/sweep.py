@@ -11,6 +11,7 @@ runs that share cores get through fewer epochs in it: compare with --epochs.
 
 import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
+import functools
 import itertools
 from pathlib import Path
 
@@ -56,9 +57,10 @@ def main():
     arguments = parser.parse_args()
     where = options.workers(arguments)
     groups = _groups(arguments)
+    load = functools.lru_cache(maxsize=None)(mnist.load)
     for group in groups.values():
         config = group[0].config
-        dataset = mnist.load(config.dataset, arguments.mnist_dir)
+        dataset = load(config.dataset, arguments.mnist_dir)
         check_dataset(dataset, config.n_classes, config.x_dim)
     files.check_place(arguments.output)
     from cvae.training import sweep  # TensorFlow, once the rest is right

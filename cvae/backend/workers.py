@@ -95,7 +95,7 @@ class Pool:
         died: Tuple[Type[BaseException], ...] = (),
         lost: Tuple[Type[BaseException], ...] = (),
     ):
-        self.size, self._submit = size, submit
+        self._ahead, self._submit = threads.AHEAD * size, submit
         self._died, self._lost = died, lost
 
     def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Generator:
@@ -107,11 +107,11 @@ class Pool:
             CvaeError: `work` raised it, a worker cannot import this package, workers
                 keep dying, or the cluster is gone.
         """
-        calls, ahead = [_Call(work, item) for item in items], threads.AHEAD * self.size
+        calls = [_Call(work, item) for item in items]
         done = deaths = 0
         while done < len(calls):
             try:
-                for result in threads.in_order(self._begin, calls[done:], ahead):
+                for result in threads.in_order(self._begin, calls[done:], self._ahead):
                     yield result
                     done, deaths = done + 1, 0
             except self._died as error:
@@ -233,7 +233,7 @@ def _dask(workers):
         except (OSError, ValueError, RuntimeError, distributed.TimeoutError) as error:
             raise CvaeError(
                 f"no Dask cluster with workers answers at {_place(workers)} ({error}): "
-                "check the address, `dask scheduler` and `dask worker`"
+                "check the address, the scheduler and the workers"
             )
         submit = functools.partial(client.submit, pickle.loads, pure=False)
         # Dask starts what a dead worker had begun elsewhere, three times.

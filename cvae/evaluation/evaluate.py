@@ -16,7 +16,7 @@ from cvae.errors import CvaeError, note, warn
 from cvae.evaluation import MAX_CHECKS, sandwich, stages, summary
 from cvae.evaluation.partial import Partial
 from cvae.evaluation.sandwich import Sandwich
-from cvae.evaluation.stages import Block, Source
+from cvae.evaluation.stages import Block
 from cvae.evaluation.summary import Measured
 from cvae.inference import estimates, importance, laplace
 from cvae.inference.blocks import slices
@@ -115,11 +115,9 @@ def evaluate(
 
     Rows that `partial` holds are not computed again; new rows are added to it.
     """
-    source = Source(
-        str(task.run.path.resolve()), stages.digest(task.weights), stages.program()
-    )
     with Model(task.run.config, task.weights) as model, contextlib.ExitStack() as stack:
-        each = stack.enter_context(stages.measurer(model, source, task.workers))
+        measurer = stages.measurer(model, task.run, task.weights, task.workers)
+        each = stack.enter_context(measurer)
         rows = functools.partial(_rows, task, partial, each)
         measured = _measure(model, task, rows)
         results = summary.summarize(measured)

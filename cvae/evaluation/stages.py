@@ -73,17 +73,20 @@ class Source(NamedTuple):
 
 
 @contextlib.contextmanager
-def measurer(model: Model, source: Source, where: Workers) -> Iterator[Callable]:
+def measurer(
+    model: Model, run: Run, weights: Dict[str, np.ndarray], where: Workers
+) -> Iterator[Callable]:
     """Yield a function of (stage, blocks) that yields the rows of each block in order.
 
     A stage is one of this module's functions. Threads share `model`; other workers load
-    that of `source`, once each.
+    `run` themselves, once each, and refuse it if its weights are not `weights`.
     """
     if where.backend == "threads":
         yield lambda stage, blocks: threads.each(
             functools.partial(stage, model), blocks, where.jobs
         )
         return
+    source = Source(str(run.path.resolve()), digest(weights), program())
     with workers.open_pool(where) as pool:
         yield lambda stage, blocks: pool.each(
             functools.partial(_in_worker, source, stage), blocks
