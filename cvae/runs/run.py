@@ -1,6 +1,7 @@
 """A run: its directory, its settings, and the files that programs share in it.
 
-runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
+runs/<name>/config.json  dataset.json  metrics.jsonl  checkpoints/
+            events (TensorBoard)
             evaluation.json  evaluation.npz  samples.npz  figures/
 """
 
@@ -14,8 +15,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 
 from cvae.config import Config
+from cvae.data.dataset import Dataset, Facts
 from cvae.errors import CvaeError, note, shown, suggest, warn_once
-from cvae.runs import evaluation_file, metrics_file
+from cvae.runs import dataset_file, evaluation_file, metrics_file
 from cvae.runs.checkpoints import Checkpoint, Checkpoints, averages
 from cvae.storage import files
 from cvae.storage.checkout import in_checkout
@@ -103,6 +105,26 @@ class Run:
             CvaeError: another process is training this run.
         """
         return _lock(self.path)
+
+    # Data
+
+    @property
+    def data(self) -> Facts:
+        """What the run was trained on: name, path, SHA-256, counts, names of classes.
+
+        Raises:
+            CvaeError: `dataset.json` is damaged.
+        """
+        return dataset_file.read(self._file("dataset.json"), self.config)
+
+    def keep_data(self, dataset: Dataset) -> None:
+        """Write `dataset.json`: the run is trained on `dataset`.
+
+        Raises:
+            CvaeError: it was trained on other data before.
+        """
+        known = self.data
+        dataset_file.keep(self._file("dataset.json"), self.path, known, dataset)
 
     # Metrics
 

@@ -64,6 +64,7 @@ def train(
     check_dataset(dataset, run.config.n_classes, run.config.x_dim)
     with contextlib.ExitStack() as opened:
         opened.enter_context(run.lock())
+        run.keep_data(dataset)
         stopped_by = opened.enter_context(_stop_signals())
         loop = _Loop(run, dataset, watcher or Watcher(), opened)
         while not loop.finished():
