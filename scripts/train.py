@@ -1,9 +1,10 @@
-"""Train the class-conditional VAE on MNIST.
+"""Train the class-conditional VAE, on MNIST or on other labelled images.
 
 python scripts/train.py                          # at most 10 minutes
 python scripts/train.py --preset quick           # at most 2.5 minutes
 python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
+python scripts/train.py --dataset path/to/data   # images of your own, with classes
 python scripts/train.py --resume                 # continues the newest run
 
 Uses ZhuSuan 0.4.0 if it is installed, else cvae.zs, this package's implementation of
@@ -15,9 +16,9 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.config import preset
-from cvae.data import mnist
-from cvae.data.checks import check_dataset
+from cvae.data.prepare import load_and_fit
 from cvae.errors import CvaeError
+from cvae.runs.dataset_file import load_for
 from cvae.runs.run import Run, find
 
 
@@ -26,30 +27,33 @@ def main():
     parser = cli.Parser(__doc__)
     options.add_run(parser, "runs/<date>-<time>, with --resume the newest one")
     options.add_mnist_dir(parser)
+    options.add_side(parser)
     parser.add_argument(
         "--resume", action="store_true", help="continue a run that was stopped"
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
-    run = _run_to_resume(arguments) if arguments.resume else None
-    config = (
-        run.config
-        if run
-        else preset(arguments.preset or "default", **options.settings(arguments))
-    )
-    dataset = mnist.load(config.dataset, arguments.mnist_dir)
-    check_dataset(dataset, config.n_classes, config.x_dim)
+    if arguments.resume:
+        run = _run_to_resume(arguments)
+        place = options.given(arguments).get("dataset")
+        dataset, _ = load_for(run, arguments.mnist_dir, place)
+    else:
+        asked = preset(arguments.preset or "default", **options.settings(arguments))
+        dataset, config = load_and_fit(asked, arguments.mnist_dir, arguments.side)
     from cvae.training import console  # TensorFlow, once the rest is right
 
-    if run is None and arguments.run:
+    if not arguments.resume and arguments.run:
         run = Run.create(arguments.run, config)
-    elif run is None:
+    elif not arguments.resume:
         run = Run.create_by_date(config)
     return console.train_with_console(run, dataset)
 
 
 def _run_to_resume(arguments):
     given = options.given(arguments)
+    given.pop("dataset", None)  # where the same data are now
+    if arguments.side:
+        given["side"] = arguments.side
     if arguments.preset:
         given["preset"] = arguments.preset
     if given:

@@ -124,14 +124,14 @@ def check_dataset(dataset: Dataset, n_classes: int, x_dim: int) -> None:
         if images.shape[1] != x_dim:
             raise CvaeError(
                 f"{dataset.name} has images of {images.shape[1]} pixels, x_dim is "
-                f"{x_dim}: make them equal"
+                f"{x_dim}: make them equal, or train a run of its own"
             )
         labels = check_labels(part.labels, len(images), 2**31, f"{split} labels")
         classes = 1 + int(labels.max())
         if classes > n_classes:
             raise CvaeError(
                 f"{dataset.name} has {classes} classes, n_classes is {n_classes}: make "
-                f"it {classes} or more"
+                f"it {classes} or more, or train a run of its own"
             )
 
 

@@ -208,13 +208,15 @@ class Run:
 
     # Results
 
-    def write_evaluation(self, results: Dict[str, Any]) -> None:
-        """Write `evaluation.json`."""
-        files.write_json(self._file(_EVALUATION), results)
+    def write_evaluation(self, results: Dict[str, Any], label: str = "") -> None:
+        """Write `evaluation.json`; a `label` names data that are not the run's."""
+        files.write_json(self._file(_labelled(_EVALUATION, label)), results)
 
-    def write_evaluation_arrays(self, arrays: Dict[str, np.ndarray]) -> None:
+    def write_evaluation_arrays(
+        self, arrays: Dict[str, np.ndarray], label: str = ""
+    ) -> None:
         """Write `evaluation.npz`: `step`, and arrays with a value for each image."""
-        write_arrays(self._file(_EVALUATION_ARRAYS), arrays)
+        write_arrays(self._file(_labelled(_EVALUATION_ARRAYS, label)), arrays)
 
     def evaluation(self) -> Dict[str, Any]:
         """Return `evaluation.json` after checks of its form.
@@ -338,6 +340,11 @@ def check_finite(
         f"{run.path}: {name} is not finite{when}: its training diverged; {kept}train "
         f"again with a --learning-rate below {run.config.learning_rate:g}"
     )
+
+
+def _labelled(name, label):
+    stem, suffix = name.split(".")
+    return f"{stem}-on-{label}.{suffix}" if label else name
 
 
 def _lock(path):

@@ -12,8 +12,8 @@ from cvae import zs
 from cvae.backend import compat
 from cvae.cli import STOP_SIGNALS
 from cvae.config import Config
-from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset, Split
+from cvae.data.prepare import prepared
 from cvae.errors import CvaeError, warn_once
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run, check_finite
@@ -61,10 +61,10 @@ def train(
             the disk refuses.
         Interrupted: SIGINT, SIGTERM or SIGHUP came.
     """
-    check_dataset(dataset, run.config.n_classes, run.config.x_dim)
+    given, dataset = dataset, prepared(dataset, run.config)
     with contextlib.ExitStack() as opened:
         opened.enter_context(run.lock())
-        run.keep_data(dataset)
+        run.keep_data(given)
         stopped_by = opened.enter_context(_stop_signals())
         loop = _Loop(run, dataset, watcher or Watcher(), opened)
         while not loop.finished():
