@@ -117,7 +117,12 @@ def test_convolutions_want_squares_that_they_can_halve(x_dim, channels, fault):
 
 @pytest.mark.parametrize(
     "side, channels, padded, small",
-    [(28, (8, 8), 28, 7), (30, (8, 8), 32, 8), (28, (8, 8, 8), 32, 4), (9, (8,), 10, 5)],
+    [
+        (28, (8, 8), 28, 7),
+        (30, (8, 8), 32, 8),
+        (28, (8, 8, 8), 32, 4),
+        (9, (8,), 10, 5),
+    ],
 )
 def test_other_sides_are_padded_to_the_next_that_can_be_halved(
     side, channels, padded, small
