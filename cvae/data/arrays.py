@@ -45,7 +45,8 @@ def from_arrays(
         CvaeError: an array has another form or values out of range, a class has no
             training images, or the names are not as many as the classes.
     """
-    images = _grey([_pixels(one, of) for one, of in zip((x, x_test), _NAMES[0])], say)
+    said = []  # and printed when all is right
+    images = _grey([_pixels(one, of) for one, of in zip((x, x_test), _NAMES[0])], said)
     labels = [_flat(one, of) for one, of in zip((y, y_test), _NAMES[1])]
     for one, (label, _), names in zip(images, labels, zip(*_NAMES)):
         if len(one) != len(label):
@@ -53,13 +54,16 @@ def from_arrays(
                 f"{names[0]} has {len(one):,} images and {names[1]} {len(label):,} "
                 "labels: give one label for each image"
             )
-    (train_y, test_y), values = _numbered(labels, say)
-    train = _mixed(Split(images[0], train_y), "training", say)
-    test = _mixed(Split(images[1], test_y), "test", say)
+    (train_y, test_y), values = _numbered(labels, said)
+    train = _mixed(Split(images[0], train_y), "training", said)
+    test = _mixed(Split(images[1], test_y), "test", said)
     for array in train + test:
         array.flags.writeable = False
     classes = () if values == numbered(len(values)) else values
-    return named(Dataset(name, train, test, "", classes, classes, path), class_names)
+    found = named(Dataset(name, train, test, "", classes, classes, path), class_names)
+    for line in said:
+        say(line)
+    return found
 
 
 def named(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
@@ -123,7 +127,7 @@ def _pixels(array, name):
     return array.reshape(len(array), side**2)
 
 
-def _grey(images, say):
+def _grey(images, said):
     """Return both splits as intensities, uint8 from 0 to 255."""
     sides = {array.shape[1] for array in images}
     kinds = {"f" if array.dtype.kind == "f" else "i" for array in images}
@@ -159,7 +163,9 @@ def _grey(images, say):
     else:
         grey = [np.array(array, np.uint8) for array in images]  # a copy of its own
     if all(_is_binary(array) for array in grey):
-        say("the images have only black and white pixels: binarization keeps them")
+        said.append(
+            "the images have only black and white pixels: binarization keeps them"
+        )
     return grey
 
 
@@ -200,7 +206,7 @@ def _is_one_hot(rows):
     return is_number and np.isin(rows, (0, 1)).all() and (rows.sum(1) == 1).all()
 
 
-def _numbered(labels, say):
+def _numbered(labels, said):
     """Return the class numbers of both splits' labels, and each class's label as text.
 
     Classes are in the order of their labels, numbers in text by their size.
@@ -230,7 +236,7 @@ def _numbered(labels, say):
     if texts != numbered(len(texts)):
         some = ", ".join(f"{texts[c]} is {c}" for c in range(min(len(texts), 10)))
         more = ", ..." if len(texts) > 10 else ""
-        say(f"labels are numbered as classes: {some}{more}")
+        said.append(f"labels are numbered as classes: {some}{more}")
     return [part.astype(np.int32) for part in numbers], texts
 
 
@@ -240,7 +246,7 @@ def natural(text: str) -> List:
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
-def _mixed(split, name, say):
+def _mixed(split, name, said):
     """Return `split` in a fixed random order if its images are in that of classes.
 
     Parts of a data set then have images of all classes: the held-out sixth, the first
@@ -251,7 +257,9 @@ def _mixed(split, name, say):
     is_sorted = np.count_nonzero(np.diff(labels)) < 2 * n_classes
     if n_classes == 1 or not is_sorted or len(labels) <= 10 * n_classes:
         return split
-    say(f"the {name} images are sorted by class: they are put into a fixed order")
+    said.append(
+        f"the {name} images are sorted by class: they are put into a fixed order"
+    )
     order = np.random.RandomState(_ORDER_SEED).permutation(len(labels))
     return Split(images[order], labels[order])
 

@@ -90,7 +90,9 @@ def load_for(
     if other and not is_own:
         return aligned(found, facts), False
     check_same(run.path, facts, facts_of(found))
-    return found, True
+    # A copy at another place is still the data set with the name that the run knows.
+    names = {"name": facts.name, "classes": facts.classes, "values": facts.values}
+    return found._replace(**names), True
 
 
 def label_of(name: str) -> str:
