@@ -84,7 +84,8 @@ def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
     last sixth of the training images (MNIST: 10,000), which choose the best checkpoint.
 
     Raises:
-        CvaeError: there is only one training image, and `config.validate`.
+        CvaeError: with `config.validate`, there is only one training image, or a class
+            has all of its images in the last sixth.
     """
     if not config.validate:
         return dataset.train, dataset.test, "test"
@@ -92,6 +93,12 @@ def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
     n = len(images) * 5 // 6
     if not n:
         raise CvaeError("one training image cannot be split: leave out validate")
+    lost = np.setdiff1d(labels[n:], labels[:n])
+    if lost.size:
+        raise CvaeError(
+            f"all training images of class {lost[0]} are among the last sixth, which "
+            "validate holds out: leave it out, or put the images into another order"
+        )
     return Split(images[:n], labels[:n]), Split(images[n:], labels[n:]), "validation"
 
 

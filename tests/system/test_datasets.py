@@ -1,14 +1,16 @@
 """Data of one's own, from the command line to the evaluation."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from forks import run
-from paths import ROOT  # noqa: F401  (the scripts' place is on the path)
+from paths import ROOT
 from small_sets import write_folders, write_idx, write_npz
 from test_scripts import assert_refused
 
+from cvae.runs import run as runs
 from cvae.runs.run import Run
 
 OPTIONS = "--hidden 16 --z-dim 3 --batch-size 50 --epochs 2 --warmup 0".split()
@@ -82,6 +84,15 @@ def test_an_evaluation_on_other_data_has_files_of_its_own(trained, sets):
     assert found["bound"]["mean"] != mean
     assert abs(found["bound"]["mean"] - mean) < 20
     assert np.load(str(path / "evaluation-on-other.npz"))["bound"].shape == (40,)
+
+
+def test_the_example_in_the_docs_trains(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.setattr(runs, "RUNS", tmp_path)
+    exec(code, {})  # noqa: S102  (our own text)
+    assert "'test_bound': -" in capsys.readouterr().out
+    assert len(Run(next(tmp_path.glob("2*"))).data.classes) == 4
 
 
 @pytest.mark.parametrize("option", ["--n-classes", "--x-dim"])

@@ -284,6 +284,15 @@ def test_one_image_cannot_be_split_for_validation(data):
         loop.splits(_first_image(data), config)
 
 
+def test_validation_does_not_take_all_images_of_a_class(data):
+    config = dataclasses.replace(tiny.CONFIG, validate=True)
+    images, labels = data.train
+    order = np.argsort(labels, kind="stable")
+    by_class = data._replace(train=data.train._replace(labels=labels[order]))
+    with pytest.raises(CvaeError, match="class 9 are among the last sixth"):
+        loop.splits(by_class, config)
+
+
 def test_the_default_trains_on_every_training_image_and_holds_out_the_test_set(mnist):
     train, held_out, name = loop.splits(mnist, tiny.CONFIG)
     assert train is mnist.train and held_out is mnist.test and name == "test"
