@@ -11,9 +11,9 @@ MAX_STEP_BYTES = 2**32  # of a step's activations and their gradients
 EVALUATION_ROWS = 2000  # samples of z that an evaluation decodes in one call
 
 
-def _setting(default, text, low=None, high=None, choices=None, from_data=False):
+def _setting(default, text, low=None, high=None, choices=None, option=True):
     metadata = {"help": text, "low": low, "high": high, "choices": choices}
-    metadata["from_data"] = from_data  # which has it: there is no option
+    metadata["option"] = option  # whether the command line sets it
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -44,8 +44,8 @@ class Config:
     validate: bool = _setting(
         False, "hold out the last sixth of the training images (10,000 of MNIST's)"
     )
-    n_classes: int = _setting(10, "K, the number of classes", 1, 1000, from_data=True)
-    x_dim: int = _setting(784, "pixels in an image", 1, 10**6, from_data=True)
+    n_classes: int = _setting(10, "K, the number of classes", 1, 1000, option=False)
+    x_dim: int = _setting(784, "pixels in an image", 1, 10**6, option=False)
     z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
     network: str = _setting(
         "mlp",
@@ -78,6 +78,18 @@ class Config:
     iwae_particles: int = _setting(5, "k in that share of the run", 1, 10**4)
     path_derivative: bool = _setting(
         True, "drop the score term of log q, whose mean is zero, from the gradient"
+    )
+    beta: float = _setting(
+        1.0,
+        "weight of the KL divergence in what training maximizes; 1: the bound",
+        0.0,
+        1e3,
+    )
+    beta_warmup: float = _setting(
+        0.0,
+        "share of the run, at its start, in which that weight rises from zero",
+        0,
+        1,
     )
     batch_size: int = _setting(256, "images in a step", 1, 10**6)
     optimizer: str = _setting(
@@ -118,12 +130,27 @@ class Config:
     seed: int = _setting(
         0, "random seed of weights, order, binarization and z", 0, 2**31 - 1
     )
+    origin: str = _setting(
+        "none", "run whose weights the training starts from", option=False
+    )
+    continued: Tuple[int, ...] = _setting(
+        (),
+        "steps at which the trained run went on to a new plan",
+        1,
+        10**18,
+        option=False,
+    )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
         if self.epochs is None and self.minutes is None:
             raise CvaeError("the run has no end: set epochs, minutes or both")
+        if self.weighs_kl and self.iwae_share:
+            raise CvaeError(
+                "beta weighs the KL divergence of the bound, which the importance-"
+                "weighted bound does not have: leave out beta or iwae_share"
+            )
         _check_side(self)
         _check_memory(self)
 
@@ -132,6 +159,11 @@ class Config:
         values = dataclasses.asdict(self)
         lists = {k: list(v) for k, v in values.items() if isinstance(v, tuple)}
         return dict(values, **lists)
+
+    @property
+    def weighs_kl(self) -> bool:
+        """Whether training maximizes something else than the bound."""
+        return self.beta != 1.0 or self.beta_warmup > 0.0
 
     @property
     def side(self) -> int:
@@ -215,7 +247,8 @@ def _check(field, value):
     elif field.type == Tuple[str, ...]:
         fits = isinstance(value, tuple) and all(_is_text(part) for part in value)
     elif field.type == Tuple[int, ...]:
-        fits = isinstance(value, tuple) and 0 < len(value) <= MAX_LAYERS
+        fits = isinstance(value, tuple) and len(value) <= MAX_LAYERS
+        fits = fits and (value or not field.default)  # a net has layers
         fits = fits and all(_in_range(part, int, meta) for part in value)
     elif value is None:
         fits = field.type == Optional[float]

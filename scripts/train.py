@@ -6,6 +6,8 @@ python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
 python scripts/train.py --dataset path/to/data   # images of your own, with classes
 python scripts/train.py --resume                 # continues the newest run
+python scripts/train.py --resume --epochs 200    # and trains it further
+python scripts/train.py --from runs/wide         # starts from the weights of another
 
 Uses ZhuSuan 0.4.0 if it is installed, else cvae.zs, this package's implementation of
 the same interface; ZHUSUAN=real or ZHUSUAN=builtin allows only that one.
@@ -18,8 +20,11 @@ from cvae.cli import options
 from cvae.config import preset
 from cvae.data.prepare import load_and_fit
 from cvae.errors import CvaeError
+from cvae.runs import successors
 from cvae.runs.dataset_file import load_for
 from cvae.runs.run import Run, find
+
+LIMITS = {"epochs", "minutes"}
 
 
 def main():
@@ -29,17 +34,34 @@ def main():
     options.add_mnist_dir(parser)
     options.add_side(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="continue a run that was stopped"
+        "--resume",
+        action="store_true",
+        help="continue a run that was stopped, or with --epochs or --minutes one that "
+        "is trained, to a new end",
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        type=options.path,
+        metavar="DIR",
+        help="run whose weights, and networks, the new run starts from",
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
+    given = options.settings(arguments)
     if arguments.resume:
         run = _run_to_resume(arguments)
-        place = options.given(arguments).get("dataset")
-        dataset, _ = load_for(run, arguments.mnist_dir, place)
+        dataset, _ = load_for(run, arguments.mnist_dir, given.get("dataset"))
+        if LIMITS & set(given):
+            run.go_on(successors.lengthened(run, given))
     else:
-        asked = preset(arguments.preset or "default", **options.settings(arguments))
+        origin = find(arguments.origin) if arguments.origin else None
+        if origin:
+            given = successors.settings_from(origin, given)
+        asked = preset(arguments.preset or "default", **given)
         dataset, config = load_and_fit(asked, arguments.mnist_dir, arguments.side)
+        if origin:
+            successors.check_origin(origin, config)
     from cvae.training import console  # TensorFlow, once the rest is right
 
     if not arguments.resume and arguments.run:
@@ -51,9 +73,11 @@ def main():
 
 def _run_to_resume(arguments):
     given = options.given(arguments)
-    given.pop("dataset", None)  # where the same data are now
-    if arguments.side:
-        given["side"] = arguments.side
+    for name in LIMITS | {"dataset"}:  # a new plan, and where the same data are now
+        given.pop(name, None)
+    for name in ("side", "origin"):
+        if getattr(arguments, name):
+            given[name if name == "side" else "from"] = getattr(arguments, name)
     if arguments.preset:
         given["preset"] = arguments.preset
     if given:

@@ -262,8 +262,7 @@ def choice(valid):
 
 def _fields():
     """Return the fields of `Config` that have an option."""
-    every = dataclasses.fields(Config)
-    return [field for field in every if not field.metadata["from_data"]]
+    return [f for f in dataclasses.fields(Config) if f.metadata["option"]]
 
 
 class _YesOrNo(argparse.Action):

@@ -91,8 +91,8 @@ def load_for(
         return aligned(found, facts), False
     check_same(run.path, facts, facts_of(found))
     # A copy at another place is still the data set with the name that the run knows.
-    names = {"name": facts.name, "classes": facts.classes, "values": facts.values}
-    return found._replace(**names), True
+    classes = facts.classes if facts.classes != numbered(len(facts.classes)) else ()
+    return found._replace(name=facts.name, classes=classes, values=facts.values), True
 
 
 def label_of(name: str) -> str:

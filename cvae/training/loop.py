@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
@@ -120,6 +121,8 @@ class _Loop:
             self._restore(run.load_checkpoint())
         else:
             self._take_trainer()
+            if run.config.origin != "none":
+                self._trainer.start_from(Run(Path(run.config.origin)).weights())
         self._state = self._state._replace(config=run.config.to_dict())
         self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
@@ -149,7 +152,8 @@ class _Loop:
         n_steps = min(end - first for end in ends if end > first)
         order = schedule.order(first, n_steps, self._n_images, self._config)
         rates = schedule.rates(plan, first, n_steps, self._config)
-        bounds = self._trainer.steps(first, order, rates)
+        weights = schedule.kl_weights(plan, first, n_steps, self._config)
+        bounds = self._trainer.steps(first, order, rates, weights)
         first_bad = first + int(np.argmin(np.isfinite(bounds)))
         check_finite(bounds, self._run, "the bound", first_bad)
         step = first + n_steps
@@ -195,6 +199,39 @@ class _Loop:
             f"last step, {step}: restore the file, or train a new run"
         )
 
+    def _begin_plan(self):
+        """Go on from the end of a plan to the run's new one."""
+        step, rows = self._state.step, self._run.metrics()
+        plan = schedule.next_plan(
+            self._config, self._n_images, step, self._state.seconds
+        )
+        reached = [rows[-1]["train_bound"]] if rows else []
+        reached += [] if self._state.to_beat is None else [self._state.to_beat]
+        self._state = self._state._replace(
+            plan=plan, to_beat=max(reached, default=None)
+        )
+        warn_once(
+            f"{self._run.path} goes on from the end of its plan at step {step:,}: its "
+            "bits will be those of neither plan. Programs use its weights from there "
+            "until the new plan has ended with a better bound"
+        )
+
+    def _beats_plan_before(self, row):
+        """Return whether a new plan that ends now is worth its weights.
+
+        Training images decide, because test images decide nothing.
+        """
+        if self._state.to_beat is None or not self.finished():
+            return False
+        if row["train_bound"] > self._state.to_beat:
+            return True
+        warn_once(
+            f"{self._run.path} has not become better: the bound of the last epoch's "
+            f"training is {row['train_bound']:.3f} nats, before the new plan it was "
+            f"{self._state.to_beat:.3f}; the weights from there are kept"
+        )
+        return False
+
     def _take_trainer(self, arrays=None):
         """Open the trainer of the next step, in the state of `arrays`."""
         self._trainers.close()
@@ -216,8 +253,9 @@ class _Loop:
             row[self._bound_name] = bound
             best = self._state.best is None or bound > self._state.best
             best = best and self._config.validate
+            best = best or not self._config.validate and self._beats_plan_before(row)
         self._state = self._state._replace(bound_sum=0.0, bound_steps=0)
-        if best:
+        if best and self._config.validate:
             self._state = self._state._replace(best=bound)
         self._run.append_metrics(row)
         tensorboard.write_row(self._events, row)
@@ -268,6 +306,9 @@ class _Loop:
             )
         state = checkpoint.state
         self._state = state._replace(plan=schedule.Plan(*state.plan))
+        before = () if state.config is None else state.config.get("continued", ())
+        if tuple(before) != self._config.continued:
+            self._begin_plan()
         self._take_trainer(checkpoint.arrays)
         before = (state.tensorflow[-1], state.zhusuan[-1])
         now = (compat.VERSION, zs.IMPLEMENTATION)
