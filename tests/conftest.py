@@ -1,6 +1,7 @@
 """What the tests share: the import path and MNIST itself."""
 
 import collections
+import gc
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "helpers"), str(ROOT)]
 sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # as scripts do: no import of Keras
+gc.set_threshold(10**5)  # imports and graphs make many objects and little garbage
 
 import cvae  # noqa: E402, F401  (its settings of TensorFlow, before a test imports it)
 

@@ -3,7 +3,7 @@
 python tests/soak/kill.py --kills 300            # what `make soak-kill` runs
 python tests/soak/kill.py --kills 5              # what a test runs
 
-Each life is scripts/train.py in a process of its own, on the first 5,000 images of
+Each life is scripts/train.py in a process of its own, on the first 2,000 images of
 MNIST. It is forked with TensorFlow imported and the graphs built.
 """
 
@@ -36,7 +36,7 @@ from cvae.data import mnist
 from cvae.runs.run import Run
 from cvae.training import loop
 
-N_IMAGES = 5000
+N_IMAGES = 2000
 SETTINGS = [*tiny.OPTIONS, *"--epochs 20 --evaluate-every 4".split()]
 LIFE = 1.0  # seconds, of which a random moment is one
 KILLS_A_RUN = 20

@@ -21,7 +21,7 @@ import traps
 from paths import HELPERS, ROOT, TESTS
 
 SMALL = tiny.OPTIONS
-IMAGES = 5000  # ten steps an epoch of `SMALL`, and twenty of the default
+IMAGES = 2000  # ten steps an epoch of `SMALL`, and eight of the default
 GRAPHS = tiny.SCRIPTS, IMAGES  # of `SMALL`
 DEFAULT_GRAPHS = {}, IMAGES
 NUMBERS = {signal.SIGINT: 130, signal.SIGTERM: 143}
