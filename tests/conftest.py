@@ -41,8 +41,9 @@ ONCE = (
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "scripts", "step", "peers", "loop", "stacks", "report", "examples"),
-    *("figures", "implementations", "environments", "fuzz", "networks", "models"),
+    *("survival", "scripts", "step", "loop", "spread", "peers", "environments"),
+    *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
+    *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group
 
@@ -171,8 +172,10 @@ def kept_graphs(graphs, monkeypatch):
 def graph():
     """An empty default graph of TensorFlow, seeded."""
     import tensorflow.compat.v1 as tf
+    from tensorflow.python.util import deprecation
 
-    with tf.Graph().as_default() as graph:
+    # Else 1.15 inspects the arguments of each operation.
+    with deprecation.silence(), tf.Graph().as_default() as graph:
         tf.set_random_seed(1)
         yield graph
 

@@ -22,6 +22,7 @@ def members(folder, n=2):
     ]
 
 
+@pytest.mark.once  # it imports TensorFlow twice; test_workers.py has less
 def test_two_at_a_time_are_the_same_bits_and_trained_once(
     mnist, mnist_dir, tmp_path, capsys, monkeypatch
 ):
