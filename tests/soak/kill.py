@@ -37,7 +37,7 @@ from cvae.runs.run import Run
 from cvae.training import loop
 
 N_IMAGES = 2000
-SETTINGS = [*tiny.OPTIONS, *"--epochs 20 --evaluate-every 4".split()]
+SETTINGS = [*tiny.OPTIONS, *"--epochs 10 --evaluate-every 4".split()]
 LIFE = 1.0  # seconds, of which a random moment is one
 KILLS_A_RUN = 20
 OTHERS_EVERY = 4  # kills
