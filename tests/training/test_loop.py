@@ -166,7 +166,7 @@ def test_the_last_part_of_a_run_is_importance_weighted(data, tmp_path, monkeypat
         opened.append(weighted)
         return make(config, train, weighted)
 
-    def remember(trainer, first, order, rates):
+    def remember(trainer, first, order, *others):
         taken.extend([opened[-1]] * len(order))
         return np.zeros(len(order), np.float32)
 
