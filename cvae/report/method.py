@@ -6,7 +6,7 @@ cites.
 
 from typing import Any, Dict, List
 
-from cvae.report.likelihood import has_checks
+from cvae.report.likelihood import has_checks, slack
 from cvae.report.numbers import (
     duration,
     listed,
@@ -15,6 +15,7 @@ from cvae.report.numbers import (
     setting,
     whole,
 )
+from cvae.report.words import is_mnist
 
 # Works that are cited only where their method is used.
 OPTIONAL_WORKS = {
@@ -30,10 +31,15 @@ OPTIONAL_WORKS = {
 WORKS_OF_CHECKS = ["cotter", "grosse", "murray"]
 
 
-def left_out(config: Dict[str, Any], measured: Dict[str, Any]) -> List[str]:
-    """Return the keys of the works that the report on a run does not cite."""
+def left_out(found: Dict[str, Any]) -> List[str]:
+    """Return the keys of the works that the report on results.json does not cite."""
+    config, measured = found["config"], found["evaluation"]
     unused = [key for key, used in OPTIONAL_WORKS.items() if not used(config)]
-    return unused + ([] if has_checks(measured) else WORKS_OF_CHECKS)
+    if not has_checks(measured):
+        unused += WORKS_OF_CHECKS
+    if not is_mnist(found["data"]):
+        unused += ["mnist"] + (["iaf"] if slack(measured) <= 0 else [])
+    return unused
 
 
 def sentences(found: Dict[str, Any]) -> Dict[str, str]:

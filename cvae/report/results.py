@@ -12,7 +12,8 @@ from cvae.config import Config
 from cvae.data.dataset import Dataset
 from cvae.evaluation import sandwich, tables
 from cvae.inference import estimates, laplace
-from cvae.report import figures, findings, likelihood, method
+from cvae.plotting import panels
+from cvae.report import figures, findings, likelihood, method, words
 from cvae.report.numbers import (
     MINUS,
     duration,
@@ -29,7 +30,8 @@ from cvae.runs.run import Run, averages
 from cvae.storage import files
 
 PUBLISHED = SOURCE.with_name("published.json")
-MARKUP = (method, likelihood, findings)  # their `sentences` are in typst's markup
+# Modules whose `sentences` are in typst's markup.
+MARKUP = (words, method, likelihood, findings)
 
 
 def results(
@@ -53,6 +55,7 @@ def results(
     return with_text(
         {
             "config": run.config.to_dict(),
+            "data": run.data.to_dict(),
             "evaluation": evaluation,
             "pictures": facts,
             "published": files.read_json(PUBLISHED),
@@ -77,7 +80,9 @@ def results(
                 "generator": _count(weights, "gen/"),
                 "variational": _count(weights, "q_net/"),
             },
-            "per_class": figures.PER_CLASS,
+            "per_class": figures.per_class(
+                run.data.classes, np.unique(dataset.test.labels)
+            ),
             "versions": {
                 "python": platform.python_version(),
                 "tensorflow": " and ".join(dict.fromkeys(checkpoint.state.tensorflow)),
@@ -100,10 +105,13 @@ def with_text(found: Dict[str, Any]) -> Dict[str, Any]:
     for part in MARKUP:
         sentences.update(part.sentences(found))
     text = {
+        "title": words.title(found["data"]),
         "numbers": numbers(found),
         "sentences": sentences,
         "tables": rows(found),
-        "left_out": method.left_out(found["config"], found["evaluation"]),
+        "left_out": method.left_out(found),
+        "has_published": words.is_mnist(found["data"]),
+        "has_wide_matrix": panels.is_wide(len(found["data"]["classes"])),
     }
     return dict(found, text=text)
 
@@ -154,10 +162,6 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
         "pixel_nats": number(nats / config["x_dim"], 3),
         "kl_nats": number(measured["kl"]["mean"]),
         "kl_bits": whole(measured["kl"]["mean"] / math.log(2)),
-        "easiest": str(best["class"]),
-        "easiest_bound": number(best["bound"]),
-        "hardest": str(worst["class"]),
-        "hardest_bound": number(worst["bound"]),
         "bound_range": number(best["bound"] - worst["bound"]),
         "reconstruction_range": number(
             best["reconstruction"] - worst["reconstruction"]
@@ -193,13 +197,15 @@ def _of_checks(found):
 
 def rows(found: Dict[str, Any]) -> Dict[str, Any]:
     """Return the rows of the report's tables, cell by cell as it prints them."""
-    published = found["published"]
+    published, data = found["published"], found["data"]
+    # Of the data, the report has the name, not the place on a disk.
+    config = dict(found["config"], dataset=words.shortened(data["name"], words.IN_TEXT))
     return {
         "settings": [
-            [field.name, setting(found["config"][field.name]), field.metadata["help"]]
+            [field.name, setting(config[field.name]), field.metadata["help"]]
             for field in dataclasses.fields(Config)
         ],
-        "classes": _classes(found["evaluation"]["per_class"]),
+        "classes": _classes(found["evaluation"]["per_class"], data),
         "published": {
             quantity: [
                 _published(row) for row in likelihood.of_quantity(published, quantity)
@@ -210,14 +216,23 @@ def rows(found: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _classes(per_class):
+def _classes(per_class, data):
     """Rows by name, a cell for each class."""
     places = {"bound": 1, "reconstruction": 1, "kl": 1}
     places.update(log_likelihood=1, marginal=1, n=0, errors=0)
     cells = {
         name: [number(row[name], p) for row in per_class] for name, p in places.items()
     }
-    return dict(cells, digit=[str(row["class"]) for row in per_class])
+    classes = [row["class"] for row in per_class]
+    numbers = [str(c) for c in classes]
+    if words.is_mnist(data):
+        return dict(cells, digit=numbers)
+    cells["number"] = numbers
+    texts = {"name": words.is_named(data), "label": words.is_mapped(data)}
+    for (key, there), found in zip(texts.items(), (data["classes"], data["values"])):
+        if there:
+            cells[key] = [words.shortened(found[c], words.IN_TABLE) for c in classes]
+    return cells
 
 
 def _published(row):
