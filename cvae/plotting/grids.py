@@ -273,17 +273,11 @@ def _pairs(captions, room):
     if not captions:
         return [["none"]], style.TEXT_SIZE
     flat = [label(c) for pair in captions for c in pair]
-    whole = [str(c.name) for c in flat]
-    if fitted(flat, 0.33 * room) == whole:
-        return [[f"{a} {ARROW} {b}"] for a, b in _two(whole)], style.TEXT_SIZE
     short = fitted(flat, room - 1.6 * SMALL, SMALL)
-    if all(text == str(c.number) for text, c in zip(short, flat)):
-        return [[f"{a} {ARROW} {b}"] for a, b in _two(short)], style.TEXT_SIZE
-    return [[a, f"{ARROW} {b}"] for a, b in _two(short)], SMALL
-
-
-def _two(texts):
-    return list(zip(texts[::2], texts[1::2]))
+    pairs = list(zip(short[::2], short[1::2]))
+    if max(width(a) + width(b) for a, b in pairs) + 1.6 * style.TEXT_SIZE <= room:
+        return [[f"{a} {ARROW} {b}"] for a, b in pairs], style.TEXT_SIZE
+    return [[a, f"{ARROW} {b}"] for a, b in pairs], SMALL
 
 
 def _inked(images, ink):

@@ -187,7 +187,8 @@ def middle(
     `others` are further settings of Matplotlib's texts.
     """
     look = {"color": hexadecimal(ink), "size": size, "rotation": rotation}
-    axes.text(x, y, text, **dict(look, ha=ha, va="center", **others))
+    look.update({"ha": ha, "va": "center"}, **others)
+    axes.text(x, y, text, **look)
 
 
 def save(figure, path):

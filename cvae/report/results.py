@@ -111,6 +111,7 @@ def with_text(found: Dict[str, Any]) -> Dict[str, Any]:
         "tables": rows(found),
         "left_out": method.left_out(found),
         "has_published": words.is_mnist(found["data"]),
+        "has_paged_classes": words.is_paged(found["data"]),
         "has_wide_matrix": panels.is_wide(len(found["data"]["classes"])),
     }
     return dict(found, text=text)
@@ -217,21 +218,20 @@ def rows(found: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _classes(per_class, data):
-    """Rows by name, a cell for each class."""
-    places = {"bound": 1, "reconstruction": 1, "kl": 1}
-    places.update(log_likelihood=1, marginal=1, n=0, errors=0)
-    cells = {
-        name: [number(row[name], p) for row in per_class] for name, p in places.items()
-    }
+    """Rows by name, a cell for each class; these are columns where classes have names.
+
+    Digits need no other name.
+    """
     classes = [row["class"] for row in per_class]
-    numbers = [str(c) for c in classes]
-    if words.is_mnist(data):
-        return dict(cells, digit=numbers)
-    cells["number"] = numbers
+    cells = {"digit" if words.is_mnist(data) else "number": list(map(str, classes))}
     texts = {"name": words.is_named(data), "label": words.is_mapped(data)}
     for (key, there), found in zip(texts.items(), (data["classes"], data["values"])):
         if there:
             cells[key] = [words.shortened(found[c], words.IN_TABLE) for c in classes]
+    places = {"n": 0, "reconstruction": 1, "kl": 1, "bound": 1}
+    places.update(log_likelihood=1, marginal=1, errors=0)
+    for name, p in places.items():
+        cells[name] = [number(row[name], p) for row in per_class]
     return cells
 
 

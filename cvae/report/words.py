@@ -4,7 +4,7 @@ Sentences are in typst's markup, in which a name must not be read: `quoted` writ
 """
 
 import re
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from cvae.data.dataset import Facts
 from cvae.plotting.folding import ROWS
@@ -26,6 +26,7 @@ PUBLISHED_NAMES = {
 IN_TEXT = 40  # letters of a name within a sentence, at most
 IN_TABLE = 200  # the same in a table; results.json has the rest
 UNBROKEN = 16  # letters without a place where a line may end
+SHORT, FEW = 40, 30  # letters of a name, and classes, of a table on one page
 LISTED = 120  # letters of all names, up to which a sentence lists them
 
 # What the sources print, of digits and of any other images.
@@ -132,6 +133,20 @@ def is_mapped(data: Dict[str, Any]) -> bool:
     numbers = [str(c) for c in range(len(data["classes"]))]
     values = list(data["values"])
     return bool(values) and values not in (list(data["classes"]), numbers)
+
+
+def is_paged(data: Dict[str, Any]) -> bool:
+    """Return whether the table of classes may be too long for one page."""
+    letters = [sum(map(len, both)) for both in zip(data["classes"], data["values"])]
+    letters += map(len, data["classes"])
+    return max(letters) > SHORT or len(data["classes"]) > FEW
+
+
+def key(data: Facts) -> List[str]:
+    """Return a line for each class that has a name, to print beside the figures."""
+    if not is_named(data.to_dict()):
+        return []
+    return [f"class {c}: {name}" for c, name in enumerate(data.classes)]
 
 
 def quoted(name: str) -> str:

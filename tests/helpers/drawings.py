@@ -173,13 +173,13 @@ EVERY = {
         path,
         images(3, 2, 49),
         images(3, 8, 49, 1),
-        ["as 4", "as 4", "as 7"],
+        [4, 4, 7],
         [("within a class", 1), ("across classes", 2)],
         note,
     ),
     "extremes": lambda path, note: grids.ranked_grid(path, ranked(), [4, 7], 0, note),
     "mistakes": lambda path, note: grids.captioned_grid(
-        path, images(1, 7, 49)[0], [f"4 -> {n}" for n in range(7)], note
+        path, images(1, 7, 49)[0], [(4, n) for n in range(7)], note
     ),
     "curves": lambda path, note: lines.curves(path, metrics(), note),
     "latent_kl": lambda path, note: lines.latent_kl(

@@ -107,6 +107,9 @@ def test_works_are_left_out_where_their_method_is_not_used():
     plain = config(network="mlp", film=False, activation="relu", optimizer="adam")
     plain["weight_decay"] = 0.0
     works = {*method.OPTIONAL_WORKS, *method.WORKS_OF_CHECKS}
-    assert set(method.left_out(plain, standin.evaluation())) == works
+    found = dict(measurements(), config=plain)
+    assert set(method.left_out(found)) == works
     full = config(network="conv", optimizer="muon", weight_decay=0.1)
-    assert not method.left_out(full, standin.evaluation(**standin.checks()))
+    assert not method.left_out(dict(measurements(**standin.checks()), config=full))
+    others = dict(found, data=standin.data("shapes"))
+    assert set(method.left_out(others)) == works | {"mnist"}
