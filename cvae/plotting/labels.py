@@ -59,29 +59,13 @@ def look(text: str) -> Dict[str, str]:
     return {} if COMMON.issuperset(text) else {"family": OTHER_FONT}
 
 
-def literal(text: str) -> str:
-    """Return `text` so that Matplotlib draws its dollars, and no mathematics."""
-    return text.replace("$", r"\$")
+def is_drawable(name: str) -> bool:
+    """Return whether `name` has signs, and the fonts have each one of them.
 
-
-def _shortened(name, room, size):
-    """Return `name` in `room` points, or "" if that leaves too little to be read."""
-    if not name.strip() or not _is_drawable(name):
-        return ""
-    if len(name) <= room and width(name, size) <= room:
-        return name
-    for n in range(min(len(name), int(room)), LEAST - 1, -1):
-        text = name[:n].rstrip() + CUT
-        if width(text, size) <= room:
-            return text
-    return ""
-
-
-def _is_drawable(name):
-    """Return whether the fonts have every sign of `name`, and set it letter by letter.
-
-    Text from right to left and marks above letters need more than that.
+    Text from right to left and marks above letters need more than a font.
     """
+    if not name.strip():
+        return False
     if COMMON.issuperset(name):
         return True
     from matplotlib import font_manager
@@ -94,3 +78,21 @@ def _is_drawable(name):
         and unicodedata.bidirectional(sign) not in ("R", "AL")
         for sign in name
     )
+
+
+def literal(text: str) -> str:
+    """Return `text` so that Matplotlib draws its dollars, and no mathematics."""
+    return text.replace("$", r"\$")
+
+
+def _shortened(name, room, size):
+    """Return `name` in `room` points, or "" if that leaves too little to be read."""
+    if not is_drawable(name):
+        return ""
+    if len(name) <= room and width(name, size) <= room:
+        return name
+    for n in range(min(len(name), int(room)), LEAST - 1, -1):
+        text = name[:n].rstrip() + CUT
+        if width(text, size) <= room:
+            return text
+    return ""

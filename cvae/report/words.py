@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 
 from cvae.data.dataset import Facts
 from cvae.plotting.folding import ROWS
+from cvae.plotting.labels import is_drawable
 from cvae.plotting.panels import is_counted
 from cvae.report.numbers import listed, whole
 
@@ -25,7 +26,7 @@ PUBLISHED_NAMES = {
 }
 IN_TEXT = 40  # letters of a name within a sentence, at most
 IN_TABLE = 200  # the same in a table; results.json has the rest
-UNBROKEN = 16  # letters without a place where a line may end
+UNBROKEN = {IN_TEXT: 24, IN_TABLE: 12}  # letters of a word, at most, on one line
 SHORT, FEW = 40, 30  # letters of a name, and classes, of a table on one page
 LISTED = 120  # letters of all names, up to which a sentence lists them
 
@@ -119,8 +120,9 @@ def of_class(c: int, data: Dict[str, Any]) -> str:
 
 
 def class_name(c: int, data: Dict[str, Any]) -> str:
-    """Return the name of class number `c` for a sentence."""
-    return quoted(data["classes"][c])
+    """Return the name of class number `c` for a sentence, if its font has the signs."""
+    name = data["classes"][c]
+    return quoted(name) if is_drawable(name) else f"number {c}"
 
 
 def is_named(data: Dict[str, Any]) -> bool:
@@ -159,10 +161,19 @@ def quoted(name: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return `text` in at most `most` letters, with places where a line may end."""
+    """Return `text` in at most `most` letters, `IN_TEXT` or `IN_TABLE`.
+
+    A line may end within its long words.
+    """
+    text = text.strip()
     if len(text) > most:
         text = text[: most - 1].rstrip() + "\u2026"
-    return re.sub(rf"(\S{{{UNBROKEN}}})(?=\S)", "\\1\u200b", text)
+    long_word = rf"\S{{{UNBROKEN[most] + 1},}}"
+    return re.sub(long_word, lambda m: "\u200b".join(_fours(m.group())), text)
+
+
+def _fours(word):
+    return [word[n : n + 4] for n in range(0, len(word), 4)]
 
 
 def _data(found):
@@ -187,7 +198,7 @@ def _numbering(data):
     if not is_named(data):
         return text + (" (@classes has its label in the files)" if labels else "")
     names = [quoted(name) for name in data["classes"]]
-    if sum(map(len, names)) > LISTED:
+    if sum(map(len, names)) > LISTED or not all(map(is_drawable, data["classes"])):
         return f"{text} (see @classes for its name{labels})"
     also = " (@classes has their labels in the files)" if labels else ""
     return f"{text}; the classes, in this order, are {listed(names)}{also}"
