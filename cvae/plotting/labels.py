@@ -3,6 +3,7 @@
 A name is any text: signs that are markup elsewhere are drawn as they are.
 """
 
+import functools
 import string
 import unicodedata
 from typing import Any, Dict, List, NamedTuple, Sequence
@@ -85,10 +86,12 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+@functools.lru_cache(maxsize=1024)
 def _shortened(name, room, size):
     """Return `name` in `room` points, or "" if that leaves too little to be read."""
     if not is_drawable(name):
         return ""
+    name = name.strip()
     if len(name) <= room and width(name, size) <= room:
         return name
     for n in range(min(len(name), int(room)), LEAST - 1, -1):

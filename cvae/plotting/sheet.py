@@ -98,7 +98,7 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
 
 def margin_of(texts: Sequence[str]) -> float:
     """Return the points to the left of a grid that its labels take."""
-    return 7.0 + max(max(5.0 * len(text), labels.width(text)) for text in texts)
+    return 7.0 + max(max(5.0 * min(4, len(t)), labels.width(t)) for t in texts)
 
 
 def _whole(points, dots):
