@@ -17,6 +17,7 @@ SHORT = 9.0  # points of a label that needs no room of its own
 # Of the confusion matrix:
 BESIDE = 12  # classes, at most, where it stands beside another figure
 COUNTED = 26  # classes, at most, where its cells have numbers
+HIGHEST = 340.0  # points of its side: mistakes have to fit beneath it on a page
 NAME = 50.0  # points of a name, at most; for more classes 30
 LISTED = 20  # of the most frequent errors
 LIST = 105.0  # points of their list
@@ -58,7 +59,7 @@ def confusion(
     extra = max(0.0, longest - SHORT)  # points for long labels, beside and above
     right = 27.0 if is_counted(n) else LIST
     full = style.WIDTH if is_wide(n) else style.HALF
-    cell = min(17.0, (full - 24.0 - right - extra) / n)
+    cell = min(17.0, HIGHEST / n, (full - 24.0 - right - extra) / n)
     side = n * cell
     left = 22.0 + extra
     if is_wide(n):

@@ -12,6 +12,7 @@ from drawings import (
     cells,
     images,
     pixels,
+    root,
     words,
 )
 
@@ -148,7 +149,11 @@ def drawn(kind, folder, n, names, side):
     ["reconstructions", "transfer", "interpolations", "extremes", "mistakes"],
 )
 def test_words_of_a_grid_are_apart_and_on_the_sheet(tmp_path, kind, n, side, names):
-    assert_words_are_apart(drawn(kind, tmp_path, n, names, side))
+    path = drawn(kind, tmp_path, n, names, side)
+    assert_words_are_apart(path)
+    width, height = (float(part) for part in root(path).get("viewBox").split()[2:])
+    page = PAGE if kind == "reconstructions" else HALF_PAGE
+    assert width <= 1.03 * page.width and height <= page.height + 20.0  # words above
 
 
 # Panels
@@ -167,6 +172,8 @@ def test_a_confusion_matrix_is_readable(tmp_path, n, names):
     panels.confusion(path, counts, names=NAMES[names][:n])
     assert_words_are_apart(path)
     told = words(path)
+    height = float(root(path).get("viewBox").split()[3])
+    assert height <= (420.0 if panels.is_wide(n) else HALF_PAGE.height)
     if panels.is_counted(n):
         assert sum("%" in text for text in told) == n
         assert told.count("4321") == n
@@ -190,5 +197,6 @@ def test_a_latent_space_has_a_panel_for_every_class(tmp_path, n, names):
     panels.latent_space(path, *data, names=NAMES[names][:n])
     assert_words_are_apart(path)
     assert len(words(path)) == n + 7
+    assert float(root(path).get("viewBox").split()[3]) <= 350.0
     if names == "letters":
         assert set(LETTERS[:n]) <= set(words(path))
