@@ -10,7 +10,7 @@ import numpy as np
 
 from cvae import cli
 from cvae.cli import options
-from cvae.report import figures
+from cvae.report import figures, words
 from cvae.runs.dataset_file import load_for
 from cvae.runs.pretrained import find_or_unpack
 
@@ -23,6 +23,8 @@ def main():
     suffixes = [f".{arguments.format}"] if arguments.format else [".png", ".svg"]
     folder = arguments.output or run.figures_dir
     facts = figures.draw(run, dataset, folder, arguments.names, suffixes)
+    for line in words.key(run.data):
+        print(line)
     for name in facts:
         for suffix in suffixes:
             print(folder / (name + suffix))

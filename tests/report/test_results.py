@@ -39,9 +39,6 @@ def text():
         ("reconstruction_nats", "60.41"),
         ("pixel_nats", "0.077"),
         ("kl_bits", "36"),  # 24.61 / log 2
-        ("easiest_bound", "\u221280.00"),
-        ("hardest", "8"),
-        ("hardest_bound", "\u2212107.90"),
         ("bound_range", "27.90"),
         ("errors", "123"),
         ("error_rate", "1.23\u202f%"),
