@@ -131,7 +131,6 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
     return {
         "duration": duration(found["last"]["seconds"]),
         "n_train": whole(found["n_train"]),
-        "n_test": whole(found["n_test"]),
         "n_images": whole(measured["n_images"]),
         "n_train_bound": whole(measured["train_bound"]["n_images"]),
         "per_class": whole(found["per_class"]),
