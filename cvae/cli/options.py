@@ -185,6 +185,11 @@ def int_list(text):
         )
 
 
+def names(text):
+    """Argparse type: a tuple of names, separated by commas."""
+    return tuple(part.strip() for part in text.split(","))
+
+
 def numbers(text):
     """Argparse type: different whole numbers like 0-4 or 1,5,7, as a tuple."""
     found = []
@@ -278,7 +283,7 @@ def _parser_of(field):
     if field.metadata["choices"]:
         return choice(field.metadata["choices"])
     if field.type == Tuple[str, ...]:
-        return lambda text: tuple(part.strip() for part in text.split(","))
+        return names
     if field.type is str:
         return str
     if field.type in (int, float):

@@ -109,5 +109,13 @@ def test_an_edited_file_is_one_line(run, change, reason):
     assert reason in refusal(lambda: run.data)
 
 
+def test_classes_are_found_by_name_and_otherwise_by_number(run, mnist):
+    assert run.data.numbers_of(["c", "0", "b"]) == [2, 0, 1]
+    named = run.data._replace(classes=("1", "2", "3"))
+    assert named.numbers_of(["1", "0"]) == [0, 0]
+    for name in ("d", "3", "-1", "1.0", ""):
+        assert f"no class {name!r}" in refusal(run.data.numbers_of, [name])
+
+
 def test_names_become_parts_of_file_names():
     assert label_of("a b/c:ü.1-2_x") == "a-b-c-ü.1-2_x"
