@@ -8,6 +8,7 @@ import standin
 from standin import SOURCES, measurements, reader, results, typeset, words
 
 from cvae.config import Config
+from cvae.data.dataset import Facts
 from cvae.report import figures
 from cvae.report import words as report_words
 from cvae.report.words import IN_TABLE, quoted, shortened
@@ -105,6 +106,12 @@ def test_mnist_keeps_its_words_and_its_table_of_digits():
         assert found["text"]["has_published"]
         assert found["text"]["sentences"]["images"] == "digits"
     assert text["data"]["name"] == "mnist"
+
+
+def test_the_key_to_figures_has_every_name_that_is_not_a_number():
+    named, digits = standin.data("shapes", ["even", "odd"]), standin.data()
+    assert report_words.key(Facts(**named)) == ["class 0: even", "class 1: odd"]
+    assert report_words.key(Facts(**digits)) == []
 
 
 # Names in sentences
