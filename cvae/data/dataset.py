@@ -1,9 +1,12 @@
 """A data set: two splits of images and labels, and the facts that a run keeps of it."""
 
 import hashlib
-from typing import Any, Dict, NamedTuple, Tuple
+import re
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
+
+from cvae.errors import CvaeError, shown, suggest
 
 
 class Split(NamedTuple):
@@ -43,6 +46,24 @@ class Facts(NamedTuple):
     classes: Tuple[str, ...]  # the name of each class
     values: Tuple[str, ...]
     note: str
+
+    def numbers_of(self, names: Sequence[str]) -> List[int]:
+        """Return the classes with these names; a number stands for itself.
+
+        Raises:
+            CvaeError: there is no such class.
+        """
+        found = []
+        for name in names:
+            if name in self.classes:
+                found.append(self.classes.index(name))
+            elif re.fullmatch("[0-9]{1,4}", name) and int(name) < len(self.classes):
+                found.append(int(name))
+            else:
+                raise CvaeError(
+                    f"there is no class {shown(name)}: {suggest(name, self.classes)}"
+                )
+        return found
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the facts as JSON types."""

@@ -5,8 +5,8 @@ from typing import Callable, List, Sequence
 import numpy as np
 
 from cvae.data.binarize import binarize
-from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset
+from cvae.data.prepare import prepared
 from cvae.plotting.labels import Label
 from cvae.runs.checkpoints import averages
 from cvae.runs.evaluation_file import check_fresh
@@ -29,8 +29,7 @@ class Inputs:
     """What the figures of a run share."""
 
     def __init__(self, run: Run, dataset: Dataset):
-        check_dataset(dataset, run.config.n_classes, run.config.x_dim)
-        self.run, self.dataset = run, dataset
+        self.run, self.dataset = run, prepared(dataset, run.config)
         self.seed = run.config.seed
         self.labels = dataset.test.labels
         self.classes = [int(c) for c in np.unique(self.labels)]  # rows of every grid

@@ -6,6 +6,7 @@ cites.
 
 from typing import Any, Dict, List
 
+from cvae.data.prepare import THRESHOLD
 from cvae.report.likelihood import has_checks, slack
 from cvae.report.numbers import (
     duration,
@@ -48,6 +49,8 @@ def sentences(found: Dict[str, Any]) -> Dict[str, str]:
     return {
         "score": score(config),
         "networks": networks(config),
+        "binarization": binarization(found),
+        "draw_of_bits": f"{config['binarize']} binarization",
         "optimization": optimization(found),
         "software": software(found["versions"]),
         "estimating": estimating(has_checks(measured)),
@@ -127,6 +130,32 @@ def _activation(config):
     return f"{config['activation']} activation{source}"
 
 
+def binarization(found: Dict[str, Any]) -> str:
+    """Return how training and test images become bits."""
+    how, seed = found["config"]["binarize"], found["evaluation"]["bits_seed"]
+    if how == "threshold":
+        return (
+            "A pixel is a 1 if its intensity, on a scale of 0 to 255, is at least "
+            f"{THRESHOLD}, in the training images and in the {whole(found['n_test'])} "
+            "test images."
+        )
+    text = (
+        "We take the intensity of a pixel, scaled to $[0, 1]$, as the probability of "
+        "a 1. "
+    )
+    if how == "static":
+        text += "The bits of the training images are drawn once. "
+    else:
+        text += (
+            "The bits of a training image are drawn again at every visit, which also "
+            "keeps the model from memorizing one binarization. "
+        )
+    return text + (
+        f"The bits of the {whole(found['n_test'])} test images are drawn once, with "
+        f"the fixed seed {seed}, so that every evaluation uses the same bits."
+    )
+
+
 def optimization(found: Dict[str, Any]) -> str:
     """Return the paragraph on optimizer, learning rate, average, steps and choice."""
     config = found["config"]
@@ -136,6 +165,8 @@ def optimization(found: Dict[str, Any]) -> str:
         _average(config, found["averaging"]),
         _decay(config),
         _importance_weighted(config),
+        _kl_weight(config),
+        _start(config),
         "@settings lists every setting of the run.",
         _length(config, found["last"], found["n_train"]),
         _choice(config),
@@ -213,6 +244,33 @@ def _importance_weighted(config):
     return text
 
 
+def _kl_weight(config):
+    if config["beta"] == 1.0 and not config["beta_warmup"]:
+        return ""
+    text = (
+        "The training maximizes another objective than the bound: the KL divergence "
+        f"has the weight ${setting(config['beta'])}$ in it"
+    )
+    if config["beta_warmup"]:
+        text += (
+            f", to which it rises in the first {percent(config['beta_warmup'], 0)} of "
+            "the steps"
+        )
+    return f"{text}. All bounds in this report are those without this weight."
+
+
+def _start(config):
+    parts = []
+    if config["origin"] != "none":
+        parts.append("The weights started from those of another run, not at random.")
+    if config["continued"]:
+        steps = listed([whole(step) for step in config["continued"]])
+        parts.append(
+            f"The run was trained to its end, and then further, from step {steps} on."
+        )
+    return " ".join(parts)
+
+
 def _length(config, last, n_train):
     asked = config["epochs"]
     text = (
@@ -235,9 +293,13 @@ def _choice(config):
             "We evaluate the checkpoint that is best on training images held out for "
             "this purpose."
         )
-    return (
-        "Nothing was chosen by the test set: we evaluate the weights of the last step."
-    )
+    chosen = "of the last step"
+    if config["continued"]:
+        chosen = (
+            "of the last step, or of the step where the further training began if the "
+            "bound in training had not become better"
+        )
+    return f"Nothing was chosen by the test set: we evaluate the weights {chosen}."
 
 
 def software(versions: Dict[str, str]) -> str:

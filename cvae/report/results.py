@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import platform
+from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
@@ -101,6 +102,8 @@ def with_text(found: Dict[str, Any]) -> Dict[str, Any]:
     These are numbers as strings, sentences in typst's markup, rows of tables, and the
     keys of works that are not cited.
     """
+    # An older run's settings lack the newer ones.
+    found = dict(found, config=Config.from_dict(found["config"]).to_dict())
     sentences = {}
     for part in MARKUP:
         sentences.update(part.sentences(found))
@@ -128,10 +131,8 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
     return {
         "duration": duration(found["last"]["seconds"]),
         "n_train": whole(found["n_train"]),
-        "n_test": whole(found["n_test"]),
         "n_images": whole(measured["n_images"]),
         "n_train_bound": whole(measured["train_bound"]["n_images"]),
-        "bits_seed": str(measured["bits_seed"]),
         "per_class": whole(found["per_class"]),
         "x_dim": str(config["x_dim"]),
         "z_dim": str(config["z_dim"]),
@@ -199,13 +200,8 @@ def _of_checks(found):
 def rows(found: Dict[str, Any]) -> Dict[str, Any]:
     """Return the rows of the report's tables, cell by cell as it prints them."""
     published, data = found["published"], found["data"]
-    # Of the data, the report has the name, not the place on a disk.
-    config = dict(found["config"], dataset=words.shortened(data["name"], words.IN_TEXT))
     return {
-        "settings": [
-            [field.name, setting(config[field.name]), field.metadata["help"]]
-            for field in dataclasses.fields(Config)
-        ],
+        "settings": _settings(found),
         "classes": _classes(found["evaluation"]["per_class"], data),
         "published": {
             quantity: [
@@ -215,6 +211,21 @@ def rows(found: Dict[str, Any]) -> Dict[str, Any]:
         },
         "ours": _ours(found),
     }
+
+
+def _settings(found):
+    """Rows of name, value and meaning."""
+    values = dict(found["config"])
+    # The report has names, not places on a disk; a table of its own has the classes.
+    values["dataset"] = words.shortened(found["data"]["name"], words.IN_TEXT)
+    values["origin"] = words.shortened(Path(values["origin"]).name, words.IN_TEXT)
+    n_names = len(values.pop("class_names"))
+    values["class_names"] = f"{n_names} names" if n_names else "none"
+    values["continued"] = values["continued"] or "none"
+    return [
+        [field.name, setting(values[field.name]), field.metadata["help"]]
+        for field in dataclasses.fields(Config)
+    ]
 
 
 def _classes(per_class, data):
@@ -276,7 +287,7 @@ def _ours(found):
                 if quantity == "error rate"
                 else with_error(value)
             ),
-            "binarization": "dynamic",
+            "binarization": config["binarize"],
             "particles": whole(value["particles"]),
             "differs": differs[quantity],
         }

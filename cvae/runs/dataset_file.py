@@ -1,9 +1,13 @@
 """`dataset.json` in a run: which data it was trained on, and the check of that."""
 
+import re
 from pathlib import Path
+from typing import Any, Optional, Tuple
 
 from cvae.config import Config
+from cvae.data.arrays import aligned
 from cvae.data.dataset import Dataset, Facts, facts_of, numbered
+from cvae.data.load import NAMES, load
 from cvae.data.mnist import note
 from cvae.errors import CvaeError
 from cvae.storage import files, schema
@@ -55,6 +59,45 @@ def keep(path: Path, run: Path, known: Facts, dataset: Dataset) -> None:
     check_same(run, known, found)
     if not path.exists() or found.path != known.path:
         files.write_json(path, found.to_dict())
+
+
+def load_for(
+    run: Any,
+    mnist_dir: Optional[Path] = None,
+    dataset: Optional[str] = None,
+    other: bool = False,
+) -> Tuple[Dataset, bool]:
+    """Return the data of `run`, a `cvae.runs.run.Run`, and whether it knows them.
+
+    Args:
+        mnist_dir: where MNIST is, see `cvae.data.load.load`.
+        dataset: the name or path of the data, if it is not that of the run.
+        other: whether these may be data that the run was not trained on.
+
+    Raises:
+        CvaeError: the data are missing, damaged, or not those of the run.
+    """
+    facts, config = run.data, run.config
+    place = dataset or facts.path or config.dataset
+    if place not in NAMES and not dataset and not Path(place).exists():
+        raise CvaeError(
+            f"{run.path} was trained on {place}, which is gone: name its new place "
+            "with --dataset"
+        )
+    options = config.side, config.test_share, config.class_names
+    found = load(place, mnist_dir, *options, say=lambda line: None)
+    is_own = facts.sha256 in ("", facts_of(found).sha256)
+    if other and not is_own:
+        return aligned(found, facts), False
+    check_same(run.path, facts, facts_of(found))
+    # A copy at another place is still the data set with the name that the run knows.
+    classes = facts.classes if facts.classes != numbered(len(facts.classes)) else ()
+    return found._replace(name=facts.name, classes=classes, values=facts.values), True
+
+
+def label_of(name: str) -> str:
+    """Return the `name` of a data set as part of a file's name."""
+    return re.sub(r"[^\w.-]+", "-", name)
 
 
 def check_same(run: Path, known: Facts, found: Facts) -> None:

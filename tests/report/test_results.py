@@ -32,7 +32,6 @@ def text():
         ("generator_weights", "862,384"),
         ("pilot", "6"),
         ("margin", "20"),
-        ("bits_seed", "20210501"),
         ("bound", "\u221285.03\u00a0±\u00a00.21"),
         ("likelihood", "\u221282.37\u00a0±\u00a00.21"),
         ("marginal", "\u221284.66\u00a0±\u00a00.21"),
