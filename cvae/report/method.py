@@ -6,6 +6,7 @@ cites.
 
 from typing import Any, Dict, List
 
+from cvae.config import Config
 from cvae.data.prepare import THRESHOLD
 from cvae.report.likelihood import has_checks, slack
 from cvae.report.numbers import (
@@ -79,7 +80,14 @@ def networks(config: Dict[str, Any]) -> str:
 
 def _convolutions(config):
     hidden, channels, blocks = config["hidden"], config["channels"], config["blocks"]
-    side = int(round(config["x_dim"] ** 0.5))
+    settings = Config.from_dict(config)
+    side, padding = settings.padded_side, ""
+    if side > settings.side:
+        padding = (
+            f" The image is padded with zeros to ${side} times {side}$ pixels, and the "
+            "decoder's output is cut to the image, so that the padding has no "
+            "likelihood."
+        )
     sides = [side // 2**n for n in range(1, len(channels) + 1)]
     maps = [f"{c} feature maps of ${s} times {s}$" for c, s in zip(channels, sides)]
     times = f"{len(maps)} times, " if len(maps) > 1 else ""
@@ -99,7 +107,7 @@ def _convolutions(config):
         "$mus$ and $log sigmas$. The decoder is the mirror image: it takes the "
         f"concatenation of $ys$ and $zs$, of size ${config['n_classes']} + "
         f"{config['z_dim']}$, through the same layers in reverse to {config['x_dim']} "
-        "logits."
+        f"logits.{padding}"
     )
 
 

@@ -39,7 +39,14 @@ def test_convolutional_networks_are_described_with_their_sizes(film):
     ):
         assert phrase in text
     assert ("units, which the class scales" in text) == film
-    assert "log-odds" not in text
+    assert "log-odds" not in text and "padded" not in text
+
+
+def test_a_side_that_convolutions_cannot_halve_is_padded():
+    text = method.networks(config(network="conv", channels=(16, 24), x_dim=30 * 30))
+    assert "16 feature maps of $16 times 16$ and 24 feature maps of $8 times 8$" in text
+    assert "padded with zeros to $32 times 32$ pixels" in text
+    assert "to 900 logits. The image is padded" in text
 
 
 @pytest.mark.parametrize(
