@@ -214,17 +214,18 @@ def rows(found: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _settings(found):
-    """Rows of name, value and meaning."""
+    """Rows of name, value and meaning, without settings that few runs have."""
     values = dict(found["config"])
     # The report has names, not places on a disk; a table of its own has the classes.
     values["dataset"] = words.shortened(found["data"]["name"], words.IN_TEXT)
     values["origin"] = words.shortened(Path(values["origin"]).name, words.IN_TEXT)
-    n_names = len(values.pop("class_names"))
-    values["class_names"] = f"{n_names} names" if n_names else "none"
-    values["continued"] = values["continued"] or "none"
+    n_names = len(values["class_names"])
+    values["class_names"] = f"{n_names} names" if n_names else None
+    rare = ("class_names", "test_share", "origin", "continued")
     return [
         [field.name, setting(values[field.name]), field.metadata["help"]]
         for field in dataclasses.fields(Config)
+        if field.name not in rare or values[field.name] not in (None, [], "none")
     ]
 
 
@@ -238,7 +239,7 @@ def _classes(per_class, data):
     texts = {"name": words.is_named(data), "label": words.is_mapped(data)}
     for (key, there), found in zip(texts.items(), (data["classes"], data["values"])):
         if there:
-            cells[key] = [words.shortened(found[c], words.IN_TABLE) for c in classes]
+            cells[key] = [words.cell(found[c]) for c in classes]
     places = {"n": 0, "reconstruction": 1, "kl": 1, "bound": 1}
     places.update(log_likelihood=1, marginal=1, errors=0)
     for name, p in places.items():

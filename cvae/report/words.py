@@ -172,6 +172,13 @@ def shortened(text: str, most: int) -> str:
     return re.sub(long_word, lambda m: "\u200b".join(_fours(m.group())), text)
 
 
+def cell(name: str) -> str:
+    """Return `name` for a table, if its font has the signs."""
+    if not is_drawable(name):
+        return "(in dataset.json)"
+    return shortened(name, IN_TABLE)
+
+
 def _fours(word):
     return [word[n : n + 4] for n in range(0, len(word), 4)]
 
