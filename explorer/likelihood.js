@@ -17,7 +17,7 @@ export function logLikelihoods(bits, logits) {
 }
 
 // Return KL(q(z | x, y) || p(z)) of one image, in closed form.
-export function divergence(mean, logstd) {
+function divergence({ mean, logstd }) {
   return mean.reduce(
     (sum, m, j) => sum + (m * m + Math.exp(2 * logstd[j]) - 1) / 2 - logstd[j], 0,
   );
@@ -44,13 +44,10 @@ export class Estimates {
     const { n_classes: classes } = network.settings;
     this.network = network;
     this.bits = bits;
-    this.classes = Array.from({ length: classes }, (_, label) => {
-      const gaussian = network.encode(bits, [label]);
-      return {
-        label, gaussian, random: normals(label + 1), divergence: divergence(gaussian.mean, gaussian.logstd),
-        count: 0, top: -Infinity, sum: 0, squares: 0, bound: 0, reconstruction: 0,
-      };
-    });
+    this.classes = Array.from({ length: classes }, (_, label) => ({
+      label, random: normals(label + 1), gaussian: null, // q(z | x, y)
+      count: 0, top: -Infinity, sum: 0, squares: 0, bound: 0, reconstruction: 0,
+    }));
   }
 
   // Return the class that needs particles most, or undefined if none does.
@@ -64,6 +61,7 @@ export class Estimates {
 
   // Give the class so many more particles.
   add(found, particles) {
+    found.gaussian = found.gaussian || this.network.encode(this.bits, [found.label]);
     const eps = Float32Array.from(
       { length: particles * found.gaussian.mean.length }, found.random,
     );
@@ -84,7 +82,8 @@ export class Estimates {
     found.count += particles;
   }
 
-  // Return everything that the page shows, class by class, and log p(x).
+  // Return everything that the page shows, class by class, and log p(x), once each class
+  // has particles.
   summary() {
     const logs = this.classes.map(logMean), top = Math.max(...logs);
     const total = logs.reduce((sum, value) => sum + Math.exp(value - top), 0);
@@ -98,7 +97,7 @@ export class Estimates {
         ess: c.sum ** 2 / c.squares,
         bound: c.bound / c.count,
         reconstruction: c.reconstruction / c.count,
-        divergence: c.divergence,
+        divergence: divergence(c.gaussian),
         mean: c.gaussian.mean,
         logstd: c.gaussian.logstd,
       })),
