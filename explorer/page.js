@@ -197,8 +197,8 @@ function showSummary() {
     bar.setAttribute("aria-pressed", String(Boolean(summary) && label === shownLabel()));
   });
   if (summary) {
-    $("progress").textContent = `${most} particles`
-      + `${summary.isDone ? "" : " …"}; classes far behind keep fewer.`;
+    $("progress").textContent = summary.isDone
+      ? `${most} particles, fewer for classes far behind.` : `${most} particles so far …`;
   }
   showNumbers();
   showStyle();
@@ -251,8 +251,10 @@ function showDraw(text) {
 // ---------------------------------------------------------------- what is explored
 
 function explore(label, z) {
+  const isOther = label !== state.label;
   state.label = label;
   state.z = Float32Array.from(z);
+  if (isOther) showPath();
   showSpace();
   showPoint();
 }

@@ -100,7 +100,9 @@ def _examples(run, model, dataset):
         chosen = first_of_each_class(labels, EXAMPLES)
         bits, labels = bits[chosen], labels[chosen].tolist()
     return {
-        "directions": [np.round(part, 5).tolist() for part in directions if part is not None],
+        "directions": [
+            np.round(part, 5).tolist() for part in directions if part is not None
+        ],
         "examples": {"bits": _text(np.packbits(bits, 1).tobytes()), "labels": labels},
     }
 

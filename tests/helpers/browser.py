@@ -112,7 +112,10 @@ class Browser:
         width, whole = self.run(f"return [innerWidth, {root}scrollHeight]")
         clip = {"x": 0, "y": 0, "width": width, "height": height or whole, "scale": 1}
         found = self.cdp(
-            "Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip
+            "Page.captureScreenshot",
+            format="png",
+            captureBeyondViewport=True,
+            clip=clip,
         )
         path.write_bytes(base64.b64decode(found["data"]))
 
@@ -124,8 +127,10 @@ class Browser:
 
         Points are in units of the element's size.
         """
-        self.run(f"document.querySelector('{selector}').scrollIntoView("
-            "{ block: 'center', behavior: 'instant' })")
+        self.run(
+            f"document.querySelector('{selector}').scrollIntoView("
+            "{ block: 'center', behavior: 'instant' })"
+        )
         left, top, width, height = self.run(
             f"const box = document.querySelector('{selector}').getBoundingClientRect();"
             "return [box.left, box.top, box.width, box.height];"
