@@ -456,4 +456,5 @@ async function start() {
 
 build();
 listen();
+document.documentElement.classList.remove("building");
 document.addEventListener("DOMContentLoaded", start);

@@ -4,7 +4,6 @@ import { Estimates, FIRST, MOST, weigh } from "./likelihood.js";
 import { Network } from "./network.js";
 
 const PATIENCE = 25; // milliseconds of work after which other messages have their turn
-const channel = new MessageChannel();
 let network = null;
 let newest = 0; // the estimate that is asked for
 
@@ -34,10 +33,7 @@ const CALLS = {
       // As many particles at a time as the patience allows.
       if (performance.now() - before < PATIENCE / 4) size = Math.min(2 * size, 80);
       if (performance.now() - started < PATIENCE) continue;
-      await new Promise((resume) => {
-        channel.port1.onmessage = resume;
-        channel.port2.postMessage(null);
-      });
+      await otherMessages();
       if (mine !== newest) return null;
       if (!estimates.next()) break;
       if (estimates.classes.every(({ count }) => count >= FIRST)) report(estimates.summary());
@@ -46,6 +42,18 @@ const CALLS = {
     return estimates.summary();
   },
 };
+
+// Return a promise that is kept after the messages that have come by now.
+function otherMessages() {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
 
 onmessage = async ({ data: { id, call, values } }) => {
   try {

@@ -103,8 +103,9 @@ class Browser:
         return found
 
     def errors(self):
-        """Return the messages on the console since the last call."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        """Return the errors on the console since the last call."""
+        found = self.driver.get_log("browser")
+        return [entry["message"] for entry in found if entry["level"] == "SEVERE"]
 
     def picture(self, path, height=None):
         """Write the page, or its first `height` pixels, as a PNG."""
