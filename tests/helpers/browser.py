@@ -18,16 +18,18 @@ const found = [];
 worker.onmessage = ({ data: { id, value, error, isPartial } }) => {
   if (error !== undefined) done({ error });
   if (!isPartial) found.push([id, value]);
-  if (found.length === calls.length + 1) {
+  if (found.length === calls.length) {
     worker.terminate();
     done(JSON.parse(JSON.stringify(found, (_, part) => (
       ArrayBuffer.isView(part) ? [...part] : part))));
   }
 };
 const all = { ...page.settings, ...settings };
-worker.postMessage({ id: -1, call: "load", values: [all, page.shapes, text("weights"), simd] });
-calls.forEach(([call, ...values], id) => worker.postMessage({ id, call, values: values.map(
-  (value) => (Array.isArray(value) ? Float32Array.from(value) : value)) }));
+const typed = (value) => (Array.isArray(value) ? Float32Array.from(value) : value);
+calls.unshift(["load", all, page.shapes, text("weights"), simd]);
+calls.forEach(([call, ...values], id) => worker.postMessage({
+  id: id - 1, call, values: id ? values.map(typed) : values,
+}));
 """
 
 
@@ -97,7 +99,10 @@ class Browser:
         )
 
     def calls(self, *calls, settings=None, simd=True):
-        """Return what functions of the page's worker return, in the order of answers."""
+        """Return (number, value) of calls of the worker, in the order of its answers.
+
+        The first is -1, with whether the kernel of WebAssembly is used.
+        """
         found = self.driver.execute_async_script(WORKER, settings or {}, simd, calls)
         assert isinstance(found, list), found
         return found
