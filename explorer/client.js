@@ -2,11 +2,13 @@
 
 export class Client {
   // `source` is the worker's script, which needs no file: the page is the only one.
-  constructor(source) {
+  // `onWork` is told the number of calls that are not yet answered.
+  constructor(source, onWork) {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     this.worker = new Worker(url);
     this.waiting = new Map();
     this.count = 0;
+    this.onWork = onWork;
     this.worker.onmessage = ({ data: { id, value, error, isPartial } }) => {
       const { resolve, reject, report } = this.waiting.get(id);
       if (isPartial) {
@@ -16,6 +18,8 @@ export class Client {
       this.waiting.delete(id);
       if (error === undefined) resolve(value);
       else reject(new Error(error));
+      // Whoever waits for the answer may call again first.
+      setTimeout(() => this.onWork(this.waiting.size));
     };
   }
 
@@ -26,6 +30,7 @@ export class Client {
     const id = this.count;
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject, report });
+      this.onWork(this.waiting.size);
       this.worker.postMessage({ id, call: name, values });
     });
   }

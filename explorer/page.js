@@ -26,6 +26,7 @@ const state = {
   label: 0, z: new Float32Array(d), // the point that is explored
   rows: [], // one z each
   kept: [null, null], // two z
+  isFollowing: false, // what is written, until a person explores
   eps: draw(), // of the draw of q in the strip
 };
 
@@ -163,9 +164,10 @@ async function estimate() {
   const report = (summary) => {
     if (!summary || bits !== state.bits) return; // there are other bits by now
     const isFirst = !state.summary || state.summary.bits !== bits;
+    if (isFirst) state.isFollowing = true;
     state.summary = { ...summary, bits };
     showSummary();
-    if (isFirst) explore(shownLabel(), shownClass().mean);
+    if (state.isFollowing) explore(shownLabel(), shownClass().mean, true);
     if (summary.isDone) {
       const { probability } = summary.classes[mostProbable()];
       $("status").textContent = `Most probable: ${classes[mostProbable()]}, ${percent(probability)}`;
@@ -250,8 +252,9 @@ function showDraw(text) {
 
 // ---------------------------------------------------------------- what is explored
 
-function explore(label, z) {
+function explore(label, z, isFollowing = false) {
   const isOther = label !== state.label;
+  state.isFollowing = isFollowing;
   state.label = label;
   state.z = Float32Array.from(z);
   if (isOther) showPath();
@@ -436,7 +439,9 @@ function listenToPad() {
 // The worker and the weights come after this script in the page.
 async function start() {
   try {
-    client = new Client($("worker").textContent);
+    client = new Client($("worker").textContent, (calls) => {
+      document.documentElement.dataset.state = calls ? "busy" : "idle";
+    });
     await client.call("load", [settings, shapes, $("weights").textContent]);
     if (examples.images.length) {
       const { mean } = await client.call("encode", [Uint8Array.from(examples.images.flatMap((bits) => [...bits])), examples.labels]);
@@ -447,7 +452,6 @@ async function start() {
     showPath();
     explore(0, state.z);
     if (examples.images.length) take(examples.images[0]);
-    document.documentElement.dataset.state = "ready";
   } catch (error) {
     $("fault").textContent = `The model cannot run in this browser: ${error.message}`;
     $("fault").hidden = false;

@@ -7,7 +7,7 @@ import shutil
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--headless=new", "--hide-scrollbars", "--force-device-scale-factor=1")
-READY = "return document.documentElement.dataset.state === 'ready'"
+IDLE = "return document.documentElement.dataset.state === 'idle'"
 # Calls the functions of the page's worker, in one of the test's own.
 WORKER = """
 const [settings, simd, calls] = arguments, done = arguments[arguments.length - 1];
@@ -82,9 +82,9 @@ class Browser:
         self.cdp("Emulation.setEmulatedMedia", features=[scheme])
 
     def open(self, path):
-        """Open the page at `path` and wait for its model."""
+        """Open the page at `path` and wait until its worker is idle."""
         self.driver.get(path.resolve().as_uri())
-        self.wait(READY)
+        self.wait(IDLE)
 
     def run(self, script, *arguments):
         """Return what a script in the page returns."""

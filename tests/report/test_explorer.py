@@ -35,8 +35,8 @@ return Array.from({ length: side * side }, (_, i) => Number(data[4 * i + 3] > 0)
 """
 LOOKS = """return [...document.querySelectorAll(arguments[0])].map(
   (canvas) => canvas.toDataURL());"""
-DONE = """return !document.getElementById("progress").textContent.includes("…")
-  && document.querySelector("[data-number=ess]").textContent !== "–";"""
+DONE = f"""{browsers.IDLE}
+  && document.querySelector("[data-number=ess]").textContent !== "\u2013";"""
 
 
 @pytest.fixture(scope="session")
@@ -440,7 +440,7 @@ def test_the_page_fits_every_width_and_nothing_moves(name, width, pages, browser
         "#clear",
     ):
         press(browser, button, "mouse")
-    browser.wait("return document.getElementById('given').toDataURL() !== null")
+    browser.wait(browsers.IDLE)
     assert browser.run(f"return {root}scrollWidth") == width
     assert browser.run("return window.shifts") == []
 
