@@ -14,6 +14,7 @@ from cvae.data import mnist
 from cvae.data.download import MnistUnavailable
 from cvae.errors import note
 from cvae.runs.pretrained import find_or_unpack
+from cvae.storage import files
 
 
 def main():
@@ -21,6 +22,7 @@ def main():
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
     path = arguments.output or run.path / "explorer.html"
+    files.check_place(path.parent)
     try:
         dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
     except MnistUnavailable:  # the page is built without examples

@@ -33,12 +33,14 @@ ON_ZHUSUAN = (
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
     *("findings", "likelihood", "method", "package", "pages", "results", "typst"),
+    *("explorer_browser",),
 )
 
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "scripts", "step", "peers", "loop", "stacks", "report", "examples"),
+    *("survival", "scripts", "explorer_browser", "step", "peers", "loop", "stacks"),
+    *("report", "examples"),
     *("figures", "implementations", "environments", "fuzz", "networks", "models"),
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group

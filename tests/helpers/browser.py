@@ -1,12 +1,28 @@
-"""A real browser: Chromium without a window, driven by Selenium."""
+"""A real browser: Chromium without a window, driven by Selenium.
+
+The README's picture of the explorer is made with it, from the page of a run:
+
+    python tests/helpers/browser.py runs/pretrained/explorer.html docs/explorer.png
+"""
 
 import base64
 import contextlib
+import math
 import os
 import shutil
+import sys
+from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--headless=new", "--hide-scrollbars", "--force-device-scale-factor=1")
+# A six: its stem, a quadratic curve, and its bowl, a circle.
+SIX = [
+    (0.63 * (1 - t) ** 2 + 0.7 * t * (1 - t) + 0.345 * t**2, 0.12 + 0.56 * t)
+    for t in (i / 20 for i in range(20))
+]
+SIX += [
+    (0.5 - 0.155 * math.cos(i / 5), 0.68 + 0.155 * math.sin(i / 5)) for i in range(33)
+]
 IDLE = "return document.documentElement.dataset.state === 'idle'"
 # Calls the functions of the page's worker, in one of the test's own.
 WORKER = """
@@ -157,3 +173,18 @@ class Browser:
     def _mouse(self, kind, place):
         look = {"button": "left", "buttons": 1, "clickCount": 1}
         self.cdp("Input.dispatchMouseEvent", type=kind, **place, **look)
+
+
+def main(page, picture):
+    """Write a digit on the page, and the page's first two parts as a PNG."""
+    with started() as browser:
+        browser.open(Path(page))
+        browser.drag("#sketch", SIX)
+        browser.wait(IDLE)
+        browser.run("document.activeElement.blur()")
+        top = "document.getElementById('explore').getBoundingClientRect().top"
+        browser.picture(Path(picture), int(browser.run(f"return {top} + scrollY")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
