@@ -34,20 +34,23 @@ const state = {
 
 function build() {
   const digits = classes.length === 10 && classes.every((name, label) => name === String(label));
-  const count = COUNTS[classes.length] || String(classes.length);
+  const all = classes.length === 2 ? "both" : `all ${COUNTS[classes.length] || classes.length}`;
   $("title").textContent = `${digits ? "Write a digit" : "Draw one"}, and the model `
-    + `${digits ? "writes" : "draws"} all ${count} in your hand`;
-  $("all-words").textContent = `All ${count} in your hand`;
+    + `${digits ? "writes" : "draws"} ${all} in your hand`;
+  $("all-words").textContent = `${all[0].toUpperCase()}${all.slice(1)} in your hand`;
   $("run").textContent = run;
   const size = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
   $("facts").textContent = `${settings.network === "conv" ? "residual convolutions" : "dense layers"}`
-    + ` with ${(size / 1e6).toFixed(2)} million weights, K = ${classes.length} classes, d = ${d}.`;
+    + ` with ${size.toLocaleString("en")} weights, K = ${classes.length} classes, d = ${d}.`;
   $("log-k").textContent = Math.log(classes.length).toFixed(3);
   for (const id of ["given", "reconstruction", "image", "flow-given", "flow-made"]) {
     showImage($(id), null, side);
   }
   for (const canvas of document.querySelectorAll(".kept canvas")) showImage(canvas, null, side);
+  const longest = Math.max(...classes.map((name) => name.length));
   document.body.classList.toggle("many", classes.length > 12);
+  document.body.classList.toggle("named", longest > 3);
+  $("bars").style.setProperty("--name", `${Math.min(longest, 12)}ch`);
   buildBars();
   buildTiles("tiles", (label) => explore(label, shownClass().mean));
   buildTiles("classes", (label) => explore(label, state.z));
