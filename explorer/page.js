@@ -41,7 +41,7 @@ function build() {
   $("run").textContent = run;
   const size = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
   $("facts").textContent = `${settings.network === "conv" ? "residual convolutions" : "dense layers"}`
-    + ` with ${size.toLocaleString("en")} weights, K = ${classes.length} classes, d = ${d}.`;
+    + ` with ${size.toLocaleString("en")} weights, K\u00a0=\u00a0${classes.length} classes, d\u00a0=\u00a0${d}.`;
   $("log-k").textContent = Math.log(classes.length).toFixed(3);
   for (const id of ["given", "reconstruction", "image", "flow-given", "flow-made"]) {
     showImage($(id), null, side);

@@ -322,7 +322,9 @@ def test_sliders_and_pad_move_z_by(by, written):
             (2 * 0.2 - 1) * 3.25, abs=0.05
         )
         assert point.startswith(first.strip())
-    assert written.run("return document.querySelectorAll('details').length") == 1
+    press(written, "#more summary", by)
+    written.wait("return document.querySelector('#more').open")
+    assert_changes(written, ["#image"], partial(slide, "#more input"))
 
 
 def test_a_digit_is_written_by_the_keyboard_and_by_touch(written):
