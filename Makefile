@@ -14,7 +14,7 @@ export STACK
 export ZHUSUAN
 
 .DEFAULT_GOAL := help
-.PHONY: help env data train report publish test bench peers soak soak-fuzz soak-kill \
+.PHONY: help env data train report explorer publish test browser bench peers soak soak-fuzz soak-kill \
   soak-environments lint lock audit clean-runs clean
 
 help: ## list the targets
@@ -48,6 +48,9 @@ train: env ## only train: a run in runs/
 report: env ## everything: data, training, samples, evaluation, the run's report.pdf
 	@$(VENV_PYTHON) scripts/make_report.py --preset $(PRESET) $(ARGS)
 
+explorer: env ## a page that runs the newest run's model in a browser (ARGS=--open)
+	@$(VENV_PYTHON) scripts/explore.py $(ARGS)
+
 publish: env ## copy the newest run's report to report/, its weights to data/pretrained
 	@$(VENV_PYTHON) scripts/build_report.py --output report $(ARGS)
 	@$(VENV_PYTHON) scripts/export_pretrained.py $(ARGS)
@@ -56,6 +59,12 @@ test: EXTRA = offline
 test: env ## run the tests (ARGS="-k name" for some)
 	-@$(VENV_PYTHON) scripts/download_mnist.py >/dev/null
 	@$(VENV_PYTHON) tests/run.py $(ARGS)
+
+# Without it, the tests that need a browser are skipped.
+browser: ## install Chromium and its driver for the tests, where apt-get can
+	@command -v chromedriver >/dev/null || { \
+	  apt-get -qq update && apt-get -qq install -y chromium chromium-driver; \
+	} >/dev/null || echo 'note: there will be no tests in a browser' >&2
 
 bench: env peers ## compare the speed of training with a tutorial's, PyTorch and JAX
 	@$(VENV_PYTHON) benchmarks/throughput.py --peers "$(PEERS)" $(ARGS)

@@ -32,7 +32,7 @@ REPORT = [
     "typst==0.12.0",
     'importlib_resources; python_version == "3.7"',
 ]
-TEST = ["pytest", "pytest-xdist", "scipy", "hypothesis", "pypdf"]
+TEST = ["pytest", "pytest-xdist", "scipy", "hypothesis", "pypdf", "selenium"]
 # Work on several machines. The Dask of Python 3.7 starts only with an older click.
 DASK = ["distributed", "click<8.1" + OLD]
 

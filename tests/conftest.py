@@ -36,12 +36,22 @@ ON_ZHUSUAN = (
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
     *("findings", "likelihood", "method", "package", "pages", "results", "typst"),
+    *("explorer_browser",),
 )
 
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "scripts", "step", "loop", "spread", "peers", "environments"),
+    *(
+        "survival",
+        "scripts",
+        "explorer_browser",
+        "step",
+        "loop",
+        "spread",
+        "peers",
+        "environments",
+    ),
     *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
     *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
 )

@@ -158,6 +158,14 @@ def picture(text: str) -> Path:
     return picture
 
 
+def page(text: str) -> Path:
+    """Argparse type: the path of a web page."""
+    page = path(text)
+    if page.suffix != ".html":
+        raise argparse.ArgumentTypeError(f"{shown(text)} does not end in .html")
+    return page
+
+
 def whole(low: int, high: int):
     """Return an argparse type: a whole number from `low` to `high`."""
 

@@ -9,6 +9,7 @@ import io
 import os
 import runpy
 import sys
+import webbrowser
 from pathlib import Path
 
 import forks
@@ -21,7 +22,7 @@ from cvae.data import mnist
 from cvae.data.dataset import Dataset, Split
 from cvae.data.mnist import Verified
 from cvae.evaluation import evaluate, tables
-from cvae.report import document, figures, pipeline, samples, typst
+from cvae.report import document, explorer, figures, pipeline, samples, typst
 from cvae.runs import pretrained
 from cvae.runs.run import Run
 from cvae.training import console, sweep
@@ -52,7 +53,7 @@ PLACES = [
 SPECIAL = ["file", "file/x.png", "directory", "missing/deep/x.png", "fifo", "--", "-h="]
 WORK = {
     *("train_with_console", "write_samples", "evaluate_run", "draw", "build"),
-    *("make_report", "export", "_make", "_install", "train_with_progress"),
+    *("make_report", "export", "write", "_make", "_install", "train_with_progress"),
 }
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
 
@@ -122,6 +123,8 @@ def calls(monkeypatch):
     stub(pretrained, "export", None)
     stub(document, "build", [Path("file")])
     stub(typst, "page_count", 4)
+    stub(explorer, "write", None)
+    stub(webbrowser, "open", True)
     stub(pipeline, "make_report", 0)
     stub(sweep, "train_with_progress", [])
     stub(sweep, "table", "")
@@ -280,6 +283,7 @@ def run_script(script, *arguments, **kwargs):
         "train.py --mnist-dir fifo",
         "sample.py --run fifo",
         "sample.py --output /dev/full",
+        "explore.py --output /dev/full/x.html",
         "sample.py --per-class 1000 --classes " + "1," * 20 + "1",
         "evaluate.py --run directory",
         "build_report.py --output file",
@@ -308,6 +312,7 @@ def test_the_real_thing_refuses_in_one_line_and_leaves_nothing(place, line):
         (["evaluate.py", "--run", "\udcff"], "is not UTF-8"),
         (["sample.py", "--output", "x.npz"], "does not end in .png or .svg"),
         (["sample.py", "--output", ".."], "does not end in .png or .svg"),
+        (["explore.py", "--output", "x.htm"], "does not end in .html"),
         (["build_report.py", "--output", ""], "--output: the path is empty"),
         (["setup_env.py", "--venv", ""], "--venv: the path is empty"),
     ],

