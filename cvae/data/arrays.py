@@ -9,6 +9,7 @@ from cvae.data.dataset import Dataset, Facts, Split, numbered
 from cvae.errors import CvaeError, note, shown
 
 MAX_CLASSES = 1000
+MAX_NAME = 1000  # letters
 _ORDER_SEED = 20210503
 _DARKEST = 64  # a data set whose brightest pixel is below it has another scale
 _NAMES = ("x", "x_test"), ("y", "y_test")
@@ -147,6 +148,8 @@ def _grey(images, said):
             f"the images are floats up to {high:g}: divide them by their scale, so "
             "that they go from 0 to 1, or give integers from 0 to 255"
         )
+    if high == 0:
+        raise CvaeError("all pixels are 0: give images that show something")
     if high > 255:
         raise CvaeError(
             f"the images have values up to {high}: give intensities from 0 to 255"
@@ -227,6 +230,7 @@ def _numbered(labels, said):
     order = np.argsort(values, kind="stable")
     numbers = [order[np.searchsorted(values[order], part)] for part in (train, test)]
     texts = tuple(v if isinstance(v, str) else f"{v:g}" for v in values.tolist())
+    _check_texts(texts)
     there = np.bincount(numbers[0], minlength=len(values))
     if not there.all():
         raise CvaeError(
@@ -270,8 +274,15 @@ def _check_names(class_names, n_classes):
             f"there are {len(class_names)} class names for {n_classes} classes: give "
             "one for each, in the order of the labels"
         )
-    for class_name in class_names:
-        if not class_name.strip() or not class_name.isprintable():
-            raise CvaeError(f"{shown(class_name)} is not the name of a class")
+    _check_texts(class_names)
     if len(set(class_names)) < n_classes:
         raise CvaeError("two classes have the same name: give different names")
+
+
+def _check_texts(names):
+    for name in names:
+        if not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
+            raise CvaeError(
+                f"{shown(name)} cannot be the name of a class: give 1 to {MAX_NAME} "
+                "printable letters"
+            )

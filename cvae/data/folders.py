@@ -33,8 +33,9 @@ def load(
 
     These are train/<class>/*.png and test/<class>/*.png, or one folder for each class,
     of which `test_share` are test images. Images are in the order of their names, with
-    numbers in it by their size. They become grey, and squares of `side` pixels: their
-    longer side is scaled to it, the shorter one filled up with the colour of a corner.
+    numbers in it by their size. They become grey, white where they are transparent, and
+    squares of `side` pixels: their longer side is scaled to it, and the shorter one
+    filled up with the grey of a corner.
 
     Raises:
         CvaeError: there are no such folders, an image is damaged or has another size
@@ -134,17 +135,28 @@ def _check_size(array, image, first, first_image):
     )
 
 
+def _on_white(image):
+    """Return `image` in grey, with white where it is transparent."""
+    from PIL import Image
+
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("L")
+    layers = image.convert("RGBA").convert("LA")
+    white = Image.new("L", image.size, 255)
+    white.paste(layers.getchannel("L"), mask=layers.getchannel("A"))
+    return white
+
+
 def _grey(image, side):
     """Return one image as uint8 `[height, width]`, with a `side` as such a square."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(str(image.path)) as opened:
-            if opened.mode.startswith(
-                "I"
-            ):  # 16 bits, of which `convert` cuts the upper
-                opened = opened.point(lambda value: value / 257)
-            grey = opened.convert("L")
+            turned = ImageOps.exif_transpose(opened)  # as the camera was held
+            if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut
+                turned = turned.point(lambda value: value / 257)
+            grey = _on_white(turned)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise CvaeError(f"cannot read {image.path}: {reason[:120]}")

@@ -1,5 +1,6 @@
 """A data set at a path: IDX files in a directory, an .npz file, folders of images."""
 
+import collections
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +17,8 @@ from cvae.errors import CvaeError, shown
 KERAS = ("x_train", "y_train", "x_test", "y_test")
 MAX_BYTES = 1 << 33  # of the arrays of an .npz file
 _RAW = ("", "raw", "MNIST/raw")  # where a directory may have its IDX files
+# What NumPy and zipfile raise for broken files, and for arrays of objects.
+_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def load(
@@ -72,13 +75,13 @@ def _idx_files(directory) -> Dict[str, Path]:
     "emnist-balanced-", and "test" for "t10k".
     """
     for raw in _RAW:
-        found = {}  # type: Dict[str, List[Path]]
+        found = collections.defaultdict(list)
         for path in sorted((directory / raw).glob("*-ubyte*")):
             plain = path.name[:-3] if path.suffix == ".gz" else path.name
             plain = plain.replace(".idx", "-idx").replace("test-", "t10k-")
             for name in catalog.IDX:
                 if plain.endswith(name):
-                    found.setdefault(name, []).append(path)
+                    found[name].append(path)
         if found:
             return {name: _only(directory, name, found) for name in catalog.IDX}
     return {}
@@ -86,16 +89,14 @@ def _idx_files(directory) -> Dict[str, Path]:
 
 def _only(directory, name, found):
     """Return the path of one of the four files, plain or compressed."""
-    paths = found.get(name, [])
+    paths = found[name]
     if not paths:
         raise CvaeError(
             f"{directory} has IDX files but no {name}: put all four there, of training "
             "and test, images and labels"
         )
-    if (
-        len({path.name.replace(".gz", "").replace(".idx", "-idx") for path in paths})
-        > 1
-    ):
+    spellings = {p.name.replace(".gz", "").replace(".idx", "-idx") for p in paths}
+    if len(spellings) > 1:
         names = ", ".join(path.name for path in paths[:3])
         raise CvaeError(
             f"{directory} has several files {name} ({names}): keep one data set in it"
@@ -148,13 +149,6 @@ def _read_npz(path):
             )
         with np.load(str(path), allow_pickle=False) as arrays:
             return [arrays[name] for name in KERAS]
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as e:
-        reason = getattr(e, "strerror", None) or " ".join(str(e).split())[:120]
+    except _BROKEN as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120]
         raise CvaeError(f"cannot read {path}: {reason}")

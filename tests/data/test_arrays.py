@@ -73,6 +73,7 @@ def test_bits_of_any_type_become_black_and_white_and_it_is_said(kind):
         (X.astype(str), "type <U3"),
         (np.array([None] * 12), "type object"),
         (X * 1j, "type complex128"),
+        (X * 0, "all pixels are 0"),
     ],
 )
 def test_other_images_are_refused_in_a_line(x, reason):
@@ -130,6 +131,8 @@ def test_labels_of_every_form_are_numbered_in_their_order(y, values):
         (Y[:0], None, "shape (0,)"),
         (np.array([None] * 12), None, "type object"),
         (Y.reshape(3, 4), None, "rows with a single 1"),
+        (np.array(["a", "b", "c\n"])[Y], None, "'c\\n' cannot be the name"),
+        (np.array(["a", "", "c"])[Y], None, "'' cannot be the name"),
     ],
 )
 def test_other_labels_are_refused_in_a_line(y, y_test, reason):
@@ -154,7 +157,7 @@ def test_class_names_replace_the_labels_and_keep_their_order():
         (("a", "b"), "2 class names for 3 classes"),
         (("a", "b", "c", "d"), "4 class names for 3"),
         (("a", "b", "a"), "same name"),
-        (("a", "b", "c\n"), "'c\\n' is not the name"),
+        (("a", "b", "c\n"), "'c\\n' cannot be the name"),
     ],
 )
 def test_class_names_that_do_not_fit_are_refused(names, reason):

@@ -82,6 +82,22 @@ def test_sixteen_bits_become_eight(tmp_path):
     assert (found == grey.reshape(16)).all()
 
 
+def test_transparent_parts_are_white_and_photographs_stand_upright(tmp_path):
+    ink = np.zeros((6, 6, 4), np.uint8)  # black letters on nothing
+    ink[1:3, 1:5, 3] = 255
+    photo = Image.fromarray(np.repeat(np.arange(0, 240, 40, np.uint8), 6).reshape(6, 6))
+    turned = Image.Exif()
+    turned[0x0112] = 3  # upside down
+    for split in ("train", "test"):
+        place = tmp_path / "a" / split / "x"
+        place.mkdir(parents=True)
+        Image.fromarray(ink).save(str(place / "1.png"))
+        photo.save(str(place / "2.jpg"), quality=100, exif=turned)
+    letters, upright = load(str(tmp_path / "a"), say=silent).train.images
+    assert (letters.reshape(6, 6)[1:3, 1:5] == 0).all() and letters.sum() == 28 * 255
+    assert (np.diff(upright.reshape(6, 6).mean(1)) < 0).all()
+
+
 def test_a_share_of_each_class_is_held_out_the_same_way_every_time(small, tmp_path):
     path = write_folders(tmp_path / "a", small[0])
     found = load(str(path), test_share=0.34, say=silent)
