@@ -44,7 +44,8 @@ def main():
         dest="origin",
         type=options.path,
         metavar="DIR",
-        help="run whose weights, and networks, the new run starts from",
+        help="run whose weights, and networks, the new run starts from; left out, "
+        "weights start at random",
     )
     options.add_settings(parser)
     arguments = parser.parse_args()

@@ -40,7 +40,8 @@ def add_data(parser, others: str = "") -> None:
     parser.add_argument(
         "--dataset",
         metavar="DATA",
-        help=f"name or path of the data, if the run's have been moved{others}",
+        help="name or path of the data; left out, where the run's were when it was "
+        f"trained{others}",
     )
     add_mnist_dir(parser)
 
