@@ -40,8 +40,8 @@ def add_data(parser, others: str = "") -> None:
     parser.add_argument(
         "--dataset",
         metavar="DATA",
-        help="name or path of the data; left out, where the run's were when it was "
-        f"trained{others}",
+        help="name or path of the run's data, if they have been moved; left out, where "
+        f"they were{others}",
     )
     add_mnist_dir(parser)
 
