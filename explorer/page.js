@@ -77,6 +77,7 @@ function buildBars() {
     bar.addEventListener("click", () => {
       state.chosen = state.chosen === label ? null : label;
       showSummary();
+      showStyle();
     });
   });
 }
@@ -159,6 +160,7 @@ function take(bits) {
   }
   state.summary = null;
   showSummary();
+  showStyle();
   $("progress").textContent = "Write something, or take an example.";
 }
 
@@ -167,10 +169,14 @@ async function estimate() {
   const report = (summary) => {
     if (!summary || bits !== state.bits) return; // there are other bits by now
     const isFirst = !state.summary || state.summary.bits !== bits;
+    const before = isFirst ? null : shownLabel();
     if (isFirst) state.isFollowing = true;
     state.summary = { ...summary, bits };
     showSummary();
-    if (state.isFollowing) explore(shownLabel(), shownClass().mean, true);
+    if (shownLabel() !== before) {
+      showStyle();
+      if (state.isFollowing) explore(shownLabel(), shownClass().mean, true);
+    }
     if (summary.isDone) {
       const { probability } = summary.classes[mostProbable()];
       $("status").textContent = `Most probable: ${classes[mostProbable()]}, ${percent(probability)}`;
@@ -206,7 +212,6 @@ function showSummary() {
       ? `${most} particles, fewer for classes far behind.` : `${most} particles so far …`;
   }
   showNumbers();
-  showStyle();
 }
 
 function showNumbers() {

@@ -2,6 +2,7 @@
 // remembers how it is painted, and is painted again when the colours change.
 
 const painted = new Map();
+let colours = {}; // by name, as far as they are known
 
 // Show grey values 0 to 1, [side²]: "given" as ink, "made" in the model's colour. Without
 // values the canvas is empty.
@@ -12,8 +13,11 @@ export function showImage(canvas, values, side, kind) {
     if (!values) return;
     const image = context.createImageData(side, side);
     const [red, green, blue] = colour(kind);
-    for (let i = 0; i < side * side; i++) {
-      image.data.set([red, green, blue, 255 * values[i]], 4 * i);
+    for (let i = 0, at = 0; i < side * side; i++) {
+      image.data[at++] = red;
+      image.data[at++] = green;
+      image.data[at++] = blue;
+      image.data[at++] = 255 * values[i];
     }
     context.putImageData(image, 0, 0);
   });
@@ -91,6 +95,7 @@ export function showGaussian(canvas, gaussian, z) {
 
 // Paint everything again, in other colours.
 export function repaint() {
+  colours = {};
   for (const [canvas, how] of painted) {
     if (canvas.isConnected) how();
     else painted.delete(canvas);
@@ -98,12 +103,17 @@ export function repaint() {
 }
 
 function paint(canvas, draw) {
-  const how = () => draw(canvas.getContext("2d"), (name) => {
-    const text = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-    return text.split(",").map(Number);
-  });
+  const how = () => draw(canvas.getContext("2d"), colourOf);
   painted.set(canvas, how);
   how();
+}
+
+function colourOf(name) {
+  if (!colours[name]) {
+    const text = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+    colours[name] = text.split(",").map(Number);
+  }
+  return colours[name];
 }
 
 function css(colour) {
