@@ -52,6 +52,7 @@ setup(
         "tensorflow>=2.20,<2.22" + NEW,
         "numpy" + NEW,
         "matplotlib",
+        "pillow",
         "six",
         "joblib",
         "pooch",

@@ -11,8 +11,9 @@ MAX_STEP_BYTES = 2**32  # of a step's activations and their gradients
 EVALUATION_ROWS = 2000  # samples of z that an evaluation decodes in one call
 
 
-def _setting(default, text, low=None, high=None, choices=None):
+def _setting(default, text, low=None, high=None, choices=None, option=True):
     metadata = {"help": text, "low": low, "high": high, "choices": choices}
+    metadata["option"] = option  # whether the command line sets it
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -22,14 +23,29 @@ class Config:
 
     dataset: str = _setting(
         "mnist",
-        "mnist (60,000 training images) or mnist-5k (a small offline subset)",
-        choices=("mnist", "mnist-5k"),
+        "name of a data set (mnist, mnist-5k, fashion-mnist, kmnist, emnist-balanced, "
+        "emnist-letters, emnist-digits), or path of one (docs/datasets.md)",
+    )
+    class_names: Tuple[str, ...] = _setting(
+        (), "names of the classes, in the order of their labels"
+    )
+    test_share: Optional[float] = _setting(
+        None,
+        "share of each class's images to test with, for a folder without test images",
+        0.001,
+        0.999,
+    )
+    binarize: str = _setting(
+        "dynamic",
+        "bits of the training images: drawn at each visit (dynamic), drawn once "
+        "(static), or 1 for intensities from 128 on (threshold)",
+        choices=("dynamic", "static", "threshold"),
     )
     validate: bool = _setting(
         False, "hold out the last sixth of the training images (10,000 of MNIST's)"
     )
-    n_classes: int = _setting(10, "K, the number of classes", 1, 1000)
-    x_dim: int = _setting(784, "pixels in an image", 1, 10**6)
+    n_classes: int = _setting(10, "K, the number of classes", 1, 1000, option=False)
+    x_dim: int = _setting(784, "pixels in an image", 1, 10**6, option=False)
     z_dim: int = _setting(40, "d, the dimension of z", 1, 10**4)
     network: str = _setting(
         "mlp",
@@ -62,6 +78,18 @@ class Config:
     iwae_particles: int = _setting(5, "k in that share of the run", 1, 10**4)
     path_derivative: bool = _setting(
         True, "drop the score term of log q, whose mean is zero, from the gradient"
+    )
+    beta: float = _setting(
+        1.0,
+        "weight of the KL divergence in what training maximizes; 1: the bound",
+        0.0,
+        1e3,
+    )
+    beta_warmup: float = _setting(
+        0.0,
+        "share of the run, at its start, in which that weight rises from zero",
+        0,
+        1,
     )
     batch_size: int = _setting(256, "images in a step", 1, 10**6)
     optimizer: str = _setting(
@@ -102,12 +130,27 @@ class Config:
     seed: int = _setting(
         0, "random seed of weights, order, binarization and z", 0, 2**31 - 1
     )
+    origin: str = _setting(
+        "none", "run whose weights the training starts from", option=False
+    )
+    continued: Tuple[int, ...] = _setting(
+        (),
+        "steps at which the trained run went on to a new plan",
+        1,
+        10**18,
+        option=False,
+    )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
         if self.epochs is None and self.minutes is None:
             raise CvaeError("the run has no end: set epochs, minutes or both")
+        if self.weighs_kl and self.iwae_share:
+            raise CvaeError(
+                "beta weighs the KL divergence of the bound, which the importance-"
+                "weighted bound does not have: leave out beta or iwae_share"
+            )
         _check_side(self)
         _check_memory(self)
 
@@ -118,14 +161,25 @@ class Config:
         return dict(values, **lists)
 
     @property
+    def weighs_kl(self) -> bool:
+        """Whether training maximizes something else than the bound."""
+        return self.beta != 1.0 or self.beta_warmup > 0.0
+
+    @property
     def side(self) -> int:
         """Pixels on a side of a square image."""
         return int(round(self.x_dim**0.5))
 
     @property
+    def padded_side(self) -> int:
+        """Pixels on a side that each of `channels` can halve."""
+        divisor = 2 ** len(self.channels)
+        return -(-self.side // divisor) * divisor
+
+    @property
     def small_side(self) -> int:
         """Pixels on a side after the convolutions: each of `channels` halves it."""
-        return self.side // 2 ** len(self.channels)
+        return self.padded_side // 2 ** len(self.channels)
 
     @property
     def dense_dim(self) -> int:
@@ -188,8 +242,13 @@ def _check(field, value):
         fits = isinstance(value, bool)
     elif meta["choices"]:
         fits = value in meta["choices"]
+    elif field.type is str:
+        fits = _is_text(value)
+    elif field.type == Tuple[str, ...]:
+        fits = isinstance(value, tuple) and all(_is_text(part) for part in value)
     elif field.type == Tuple[int, ...]:
-        fits = isinstance(value, tuple) and 0 < len(value) <= MAX_LAYERS
+        fits = isinstance(value, tuple) and len(value) <= MAX_LAYERS
+        fits = fits and (value or not field.default)  # a net has layers
         fits = fits and all(_in_range(part, int, meta) for part in value)
     elif value is None:
         fits = field.type == Optional[float]
@@ -200,6 +259,10 @@ def _check(field, value):
         raise CvaeError(
             f"{field.name} cannot be {shown(value)}: {valid}{_range_text(meta)}"
         )
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def _in_range(value, kinds, meta):
@@ -217,13 +280,16 @@ def _range_text(meta):
 
 
 def _check_side(config):
-    """Refuse images that are not squares which can be halved by each of `channels`."""
+    """Refuse convolutions of images that are not square, or far smaller than needed."""
     if config.network != "conv":
         return
-    divisor = 2 ** len(config.channels)
-    if config.side**2 != config.x_dim or config.side % divisor:
+    if config.side**2 != config.x_dim:
         raise CvaeError(
-            f"images of {config.x_dim} pixels are not squares whose side can be halved "
+            f"images of {config.x_dim} pixels are not square: choose network mlp"
+        )
+    if config.side < 2 ** len(config.channels):
+        raise CvaeError(
+            f"images of {config.side} x {config.side} pixels cannot be halved "
             f"{len(config.channels)} times: choose fewer channels, or network mlp"
         )
 
@@ -264,7 +330,7 @@ def _film_weights(config, features):
 
 def _conv_sizes(config):
     """Return the weights, and the values an image, in the nets' convolutions."""
-    weights, values, n_in, side = 0, 0, 1, config.side
+    weights, values, n_in, side = 0, 0, 1, config.padded_side
     for level, n_out in enumerate(config.channels, 1):
         side //= 2
         halve = ((25 if level == 1 else 9) * n_in + 1) * n_out

@@ -10,8 +10,8 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 from cvae import cli
 from cvae.cli import options
-from cvae.data import mnist
 from cvae.report import document, typst
+from cvae.runs.dataset_file import load_for
 from cvae.runs.pretrained import find_or_unpack
 from cvae.storage import files
 
@@ -20,13 +20,13 @@ def main():
     """Parse the command line, build the report, and print the paths of its files."""
     parser = cli.Parser(__doc__)
     options.add_run(parser)
-    options.add_mnist_dir(parser)
+    options.add_data(parser)
     options.add_output_dir(parser)
     arguments = parser.parse_args()
     if arguments.output:
         files.check_place(arguments.output)
     run = find_or_unpack(arguments.run)
-    dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
+    dataset, _ = load_for(run, arguments.mnist_dir, arguments.dataset)
     paths = document.build(run, arguments.output or run.path, dataset)
     for path in paths:
         print(path)

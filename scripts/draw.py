@@ -10,8 +10,8 @@ import numpy as np
 
 from cvae import cli
 from cvae.cli import options
-from cvae.data import mnist
-from cvae.report import figures
+from cvae.report import figures, words
+from cvae.runs.dataset_file import load_for
 from cvae.runs.pretrained import find_or_unpack
 
 
@@ -19,10 +19,12 @@ def main():
     """Parse the command line, draw, and print paths and measured numbers."""
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
-    dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
+    dataset, _ = load_for(run, arguments.mnist_dir, arguments.dataset)
     suffixes = [f".{arguments.format}"] if arguments.format else [".png", ".svg"]
     folder = arguments.output or run.figures_dir
     facts = figures.draw(run, dataset, folder, arguments.names, suffixes)
+    for line in words.key(run.data):
+        print(line)
     for name in facts:
         for suffix in suffixes:
             print(folder / (name + suffix))
@@ -40,7 +42,7 @@ def _parser():
         help=f"figures to draw: {', '.join(figures.NAMES)} (default: all)",
     )
     options.add_run(parser)
-    options.add_mnist_dir(parser)
+    options.add_data(parser)
     parser.add_argument(
         "--output",
         type=options.path,

@@ -14,9 +14,9 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 from cvae import cli
 from cvae.cli import options
-from cvae.data import mnist
 from cvae.evaluation import MAX_CHECKS, tables
 from cvae.inference.importance import MAX_PARTICLES
+from cvae.runs.dataset_file import label_of, load_for
 from cvae.runs.pretrained import find_or_unpack
 
 
@@ -24,7 +24,7 @@ def main():
     """Parse the command line, evaluate, print the table."""
     parser = cli.Parser(__doc__)
     options.add_run(parser)
-    options.add_mnist_dir(parser)
+    options.add_data(parser, "; other data with the same classes are evaluated, too")
     parser.add_argument(
         "--particles",
         type=options.whole(1, MAX_PARTICLES),
@@ -45,11 +45,12 @@ def main():
     arguments = parser.parse_args()
     workers = options.workers(arguments)
     run = find_or_unpack(arguments.run)
-    dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
+    dataset, is_own = load_for(run, arguments.mnist_dir, arguments.dataset, other=True)
+    label = "" if is_own else label_of(dataset.name)
     from cvae.evaluation import evaluate  # TensorFlow, after all checks of the input
 
     results = evaluate.evaluate_run(
-        run, dataset, arguments.particles, arguments.checks, workers
+        run, dataset, arguments.particles, arguments.checks, workers, label
     )
     print(tables.evaluation_table(results))
 

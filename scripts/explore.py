@@ -10,9 +10,9 @@ import webbrowser
 
 from cvae import cli
 from cvae.cli import options
-from cvae.data import mnist
-from cvae.data.download import MnistUnavailable
+from cvae.data.download import Unavailable
 from cvae.errors import note
+from cvae.runs.dataset_file import load_for
 from cvae.runs.pretrained import find_or_unpack
 from cvae.storage import files
 
@@ -24,8 +24,8 @@ def main():
     path = arguments.output or run.path / "explorer.html"
     files.check_place(path.parent)
     try:
-        dataset = mnist.load(run.config.dataset, arguments.mnist_dir)
-    except MnistUnavailable:  # the page is built without examples
+        dataset, _ = load_for(run, arguments.mnist_dir, arguments.dataset)
+    except Unavailable:  # the page is built without examples
         dataset = None
     from cvae.report import explorer  # imports TensorFlow
 
@@ -38,7 +38,7 @@ def main():
 def _parser():
     parser = cli.Parser(__doc__)
     options.add_run(parser)
-    options.add_mnist_dir(parser)
+    options.add_data(parser)
     parser.add_argument(
         "--output",
         type=options.page,

@@ -1,4 +1,4 @@
-"""Generate digits of every class: a labelled grid (PNG) and the arrays (.npz).
+"""Generate images of every class: a labelled grid (PNG) and the arrays (.npz).
 
 python scripts/sample.py --per-class 10
 python scripts/sample.py --same-style --per-class 12
@@ -16,13 +16,14 @@ def main():
     """Parse the command line, generate, and print the paths of the files."""
     arguments = _parser().parse_args()
     run = find_or_unpack(arguments.run)
+    classes = arguments.classes and run.data.numbers_of(arguments.classes)
     from cvae.report import samples  # imports TensorFlow
 
     options = samples.SampleOptions(
         arguments.binary, arguments.same_style, arguments.seed
     )
     for path in samples.write_samples(
-        run, arguments.output, arguments.classes, arguments.per_class, options
+        run, arguments.output, classes, arguments.per_class, options
     ):
         print(path)
 
@@ -39,9 +40,9 @@ def _parser():
     )
     parser.add_argument(
         "--classes",
-        type=options.int_list,
+        type=options.names,
         metavar="C,C",
-        help="classes to generate (default: all of the run's)",
+        help="classes to generate, by name or number (default: all of the run's)",
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument(

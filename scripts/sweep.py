@@ -13,14 +13,15 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 
 import functools
 import itertools
+import re
 from pathlib import Path
 
 from cvae import cli
 from cvae.backend.workers import BACKENDS
 from cvae.cli import options
 from cvae.config import preset
-from cvae.data import mnist
-from cvae.data.checks import check_dataset
+from cvae.data.load import load
+from cvae.data.prepare import fitted
 from cvae.errors import CvaeError
 from cvae.runs.run import RUNS, Member
 from cvae.storage import files
@@ -52,16 +53,12 @@ def main():
         help="directory of the runs",
     )
     options.add_mnist_dir(parser)
+    options.add_side(parser)
     options.add_workers(parser, BACKENDS[1:], "one for each two cores")
     options.add_settings(parser)
     arguments = parser.parse_args()
     where = options.workers(arguments)
-    groups = _groups(arguments)
-    load = functools.lru_cache(maxsize=None)(mnist.load)
-    for group in groups.values():
-        config = group[0].config
-        dataset = load(config.dataset, arguments.mnist_dir)
-        check_dataset(dataset, config.n_classes, config.x_dim)
+    groups = _fitted(_groups(arguments), arguments)
     files.check_place(arguments.output)
     from cvae.training import sweep  # TensorFlow, once the rest is right
 
@@ -69,6 +66,19 @@ def main():
     rows = iter(sweep.train_with_progress(members, arguments.mnist_dir, where))
     found = {n: list(itertools.islice(rows, len(g))) for n, g in groups.items()}
     print(sweep.table(found))
+
+
+def _fitted(groups, arguments):
+    """Return the groups with settings that fit their data."""
+    read, places = functools.lru_cache(maxsize=None)(load), []
+    for first, *_ in groups.values():
+        options = first.config.test_share, first.config.class_names
+        place = first.config.dataset, arguments.mnist_dir, arguments.side
+        places.append((*place, *options))
+    return {
+        name: [one._replace(config=fitted(one.config, read(*place))) for one in group]
+        for place, (name, group) in zip(places, groups.items())
+    }
 
 
 def _groups(arguments):
@@ -89,7 +99,7 @@ def _groups(arguments):
         )
         groups[label] = [
             Member(
-                arguments.output / f"{label.replace(' ', '-')}-seed-{seed}",
+                arguments.output / f"{re.sub('[ /]+', '-', label)}-seed-{seed}",
                 preset(name, **dict(given, **changes, seed=seed)),
             )
             for seed in arguments.seeds

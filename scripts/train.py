@@ -1,10 +1,13 @@
-"""Train the class-conditional VAE on MNIST.
+"""Train the class-conditional VAE, on MNIST or on other labelled images.
 
 python scripts/train.py                          # at most 10 minutes
 python scripts/train.py --preset quick           # at most 2.5 minutes
 python scripts/train.py --preset best            # at most 150 minutes
 python scripts/train.py --minutes 60 --hidden 1000,1000 --run runs/wide
+python scripts/train.py --dataset path/to/data   # images of your own, with classes
 python scripts/train.py --resume                 # continues the newest run
+python scripts/train.py --resume --epochs 200    # and trains it further
+python scripts/train.py --from runs/wide         # starts from the weights of another
 
 Uses ZhuSuan 0.4.0 if it is installed, else cvae.zs, this package's implementation of
 the same interface; ZHUSUAN=real or ZHUSUAN=builtin allows only that one.
@@ -15,10 +18,13 @@ import _env  # noqa: F401  (first: a clear line when the environment is missing)
 from cvae import cli
 from cvae.cli import options
 from cvae.config import preset
-from cvae.data import mnist
-from cvae.data.checks import check_dataset
+from cvae.data.prepare import load_and_fit
 from cvae.errors import CvaeError
+from cvae.runs import successors
+from cvae.runs.dataset_file import load_for
 from cvae.runs.run import Run, find
+
+LIMITS = {"epochs", "minutes"}
 
 
 def main():
@@ -26,30 +32,52 @@ def main():
     parser = cli.Parser(__doc__)
     options.add_run(parser, "runs/<date>-<time>, with --resume the newest one")
     options.add_mnist_dir(parser)
+    options.add_side(parser)
     parser.add_argument(
-        "--resume", action="store_true", help="continue a run that was stopped"
+        "--resume",
+        action="store_true",
+        help="continue a run that was stopped, or with --epochs or --minutes one that "
+        "is trained, to a new end",
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        type=options.path,
+        metavar="DIR",
+        help="run whose weights, and networks, the new run starts from",
     )
     options.add_settings(parser)
     arguments = parser.parse_args()
-    run = _run_to_resume(arguments) if arguments.resume else None
-    config = (
-        run.config
-        if run
-        else preset(arguments.preset or "default", **options.settings(arguments))
-    )
-    dataset = mnist.load(config.dataset, arguments.mnist_dir)
-    check_dataset(dataset, config.n_classes, config.x_dim)
+    given = options.settings(arguments)
+    if arguments.resume:
+        run = _run_to_resume(arguments)
+        dataset, _ = load_for(run, arguments.mnist_dir, given.get("dataset"))
+        if LIMITS & set(given):
+            run.go_on(successors.lengthened(run, given))
+    else:
+        origin = find(arguments.origin) if arguments.origin else None
+        if origin:
+            given = successors.settings_from(origin, given)
+        asked = preset(arguments.preset or "default", **given)
+        dataset, config = load_and_fit(asked, arguments.mnist_dir, arguments.side)
+        if origin:
+            successors.check_origin(origin, config)
     from cvae.training import console  # TensorFlow, once the rest is right
 
-    if run is None and arguments.run:
+    if not arguments.resume and arguments.run:
         run = Run.create(arguments.run, config)
-    elif run is None:
+    elif not arguments.resume:
         run = Run.create_by_date(config)
     return console.train_with_console(run, dataset)
 
 
 def _run_to_resume(arguments):
     given = options.given(arguments)
+    for name in LIMITS | {"dataset"}:  # a new plan, and where the same data are now
+        given.pop(name, None)
+    for name in ("side", "origin"):
+        if getattr(arguments, name):
+            given[name if name == "side" else "from"] = getattr(arguments, name)
     if arguments.preset:
         given["preset"] = arguments.preset
     if given:

@@ -1,6 +1,7 @@
 """What the tests share: the import path and MNIST itself."""
 
 import collections
+import gc
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "helpers"), str(ROOT)]
 sys.path.append(str(ROOT / "scripts"))  # for `setup_env` and what it is made of
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # as scripts do: no import of Keras
+gc.set_threshold(10**5)  # imports and graphs make many objects and little garbage
 
 import cvae  # noqa: E402, F401  (its settings of TensorFlow, before a test imports it)
 
@@ -39,9 +42,18 @@ ONCE = (
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *("survival", "scripts", "explorer_browser", "step", "peers", "loop", "stacks"),
-    *("report", "examples"),
-    *("figures", "implementations", "environments", "fuzz", "networks", "models"),
+    *(
+        "survival",
+        "scripts",
+        "explorer_browser",
+        "step",
+        "loop",
+        "spread",
+        "peers",
+        "environments",
+    ),
+    *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
+    *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group
 
@@ -170,8 +182,10 @@ def kept_graphs(graphs, monkeypatch):
 def graph():
     """An empty default graph of TensorFlow, seeded."""
     import tensorflow.compat.v1 as tf
+    from tensorflow.python.util import deprecation
 
-    with tf.Graph().as_default() as graph:
+    # Else 1.15 inspects the arguments of each operation.
+    with deprecation.silence(), tf.Graph().as_default() as graph:
         tf.set_random_seed(1)
         yield graph
 

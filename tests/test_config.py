@@ -39,7 +39,10 @@ from cvae.errors import CvaeError
         ("seed", -1),
         ("seed", 2**31),
         ("activation", "gelu"),
-        ("dataset", "../mnist"),
+        ("dataset", " "),
+        ("dataset", "a\nb"),
+        ("class_names", ("a", "")),
+        ("class_names", ["a"]),
         ("validate", 1),
         ("n_classes", None),
     ],
@@ -102,11 +105,30 @@ def test_every_setting_is_described():
     assert all(field.metadata["help"] for field in dataclasses.fields(Config))
 
 
-@pytest.mark.parametrize("x_dim, channels", [(784, (8, 8, 8)), (783, (8,)), (49, (8,))])
-def test_convolutions_want_a_side_that_they_can_halve(x_dim, channels):
-    with pytest.raises(CvaeError, match=f"halved {len(channels)} times"):
+@pytest.mark.parametrize(
+    "x_dim, channels, fault",
+    [(783, (8,), "not square"), (9, (8, 8), "cannot be halved 2 times")],
+)
+def test_convolutions_want_squares_that_they_can_halve(x_dim, channels, fault):
+    with pytest.raises(CvaeError, match=fault):
         Config(network="conv", x_dim=x_dim, channels=channels)
     Config(network="mlp", x_dim=x_dim, channels=channels)
+
+
+@pytest.mark.parametrize(
+    "side, channels, padded, small",
+    [
+        (28, (8, 8), 28, 7),
+        (30, (8, 8), 32, 8),
+        (28, (8, 8, 8), 32, 4),
+        (9, (8,), 10, 5),
+    ],
+)
+def test_other_sides_are_padded_to_the_next_that_can_be_halved(
+    side, channels, padded, small
+):
+    config = Config(network="conv", x_dim=side**2, channels=channels)
+    assert (config.padded_side, config.small_side) == (padded, small)
 
 
 def test_a_run_without_an_end_is_refused():

@@ -35,6 +35,27 @@ def add_mnist_dir(parser) -> None:
     )
 
 
+def add_data(parser, others: str = "") -> None:
+    """Add --dataset, where the data of a run are now, and --mnist-dir."""
+    parser.add_argument(
+        "--dataset",
+        metavar="DATA",
+        help=f"name or path of the data, if the run's have been moved{others}",
+    )
+    add_mnist_dir(parser)
+
+
+def add_side(parser) -> None:
+    """Add --side, the size of the images that are read from folders."""
+    parser.add_argument(
+        "--side",
+        type=whole(1, 1000),
+        metavar="N",
+        help="pixels on a side that images in folders are scaled to; left out, they "
+        "keep their size",
+    )
+
+
 def add_output_dir(parser) -> None:
     """Add --output, the directory of the report."""
     parser.add_argument(
@@ -89,24 +110,28 @@ def workers(arguments: argparse.Namespace) -> Workers:
 
 
 def add_settings(parser) -> None:
-    """Add --preset and one option for each field of `Config`."""
+    """Add --preset and one option for each field of `Config` but those of the data."""
     parser.add_argument(
         "--preset",
         type=choice(PRESETS),
         metavar="NAME",
         help=f"settings to start from: {' or '.join(PRESETS)}; left out, default",
     )
+    add_fields(parser, [field.name for field in _fields()])
+
+
+def add_fields(parser, names: Sequence[str]) -> None:
+    """Add one option for each field of `Config` in `names`."""
     default = preset("default")
-    for field in dataclasses.fields(Config):
-        name = spelt(field.name)
+    for field in (field for field in _fields() if field.name in names):
+        spellings = [spelt(field.name)]
         if field.type is bool:
-            names = (name, spelt(field.name, False))
+            spellings.append(spelt(field.name, False))
             form = {"action": _YesOrNo, "nargs": 0}
         else:
-            names = (name,)
             form = {"type": _parser_of(field), "metavar": _metavar(field)}
         parser.add_argument(
-            *names,
+            *spellings,
             default=argparse.SUPPRESS,
             help=f"{field.metadata['help']} "
             f"(default preset: {_shown(getattr(default, field.name))})",
@@ -168,6 +193,11 @@ def int_list(text):
         )
 
 
+def names(text):
+    """Argparse type: a tuple of names, separated by commas."""
+    return tuple(part.strip() for part in text.split(","))
+
+
 def numbers(text):
     """Argparse type: different whole numbers like 0-4 or 1,5,7, as a tuple."""
     found = []
@@ -191,7 +221,7 @@ def values_of(name: str, *texts: str) -> Tuple[str, Dict[str, Any]]:
     Raises:
         CvaeError: there is no such setting, or a text is not a value of it.
     """
-    fields = {field.name: field for field in dataclasses.fields(Config)}
+    fields = {field.name: field for field in _fields()}
     setting = name.replace("-", "_")
     if setting not in fields:
         raise CvaeError(f"there is no setting {shown(name)}: {suggest(name, fields)}")
@@ -208,7 +238,7 @@ def values_of(name: str, *texts: str) -> Tuple[str, Dict[str, Any]]:
 
 def given(arguments: argparse.Namespace) -> Dict[str, Any]:
     """Return the settings that the command line sets, name to value."""
-    names = [field.name for field in dataclasses.fields(Config)]
+    names = [field.name for field in _fields()]
     return {n: getattr(arguments, n) for n in names if hasattr(arguments, n)}
 
 
@@ -243,6 +273,11 @@ def choice(valid):
     return parse
 
 
+def _fields():
+    """Return the fields of `Config` that have an option."""
+    return [f for f in dataclasses.fields(Config) if f.metadata["option"]]
+
+
 class _YesOrNo(argparse.Action):
     """Store True for --name and False for --no-name."""
 
@@ -255,6 +290,10 @@ def _parser_of(field):
         return lambda text: choice(("yes", "no"))(text) == "yes"
     if field.metadata["choices"]:
         return choice(field.metadata["choices"])
+    if field.type == Tuple[str, ...]:
+        return names
+    if field.type is str:
+        return str
     if field.type in (int, float):
         return _number(field.type, {int: "a whole number", float: "a number"})
     return _optional_float if field.type == Optional[float] else int_list
@@ -277,12 +316,14 @@ def _optional_float(text):
 def _metavar(field):
     if field.metadata["choices"]:
         return "{" + ",".join(field.metadata["choices"]) + "}"
-    return {int: "N", float: "X", Optional[float]: "X"}.get(field.type, "N,N")
+    kinds = {int: "N", float: "X", Optional[float]: "X", str: "DATA"}
+    kinds[Tuple[str, ...]] = "NAME,NAME"
+    return kinds.get(field.type, "N,N")
 
 
 def _shown(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ",".join(str(part) for part in value)
+        return ",".join(str(part) for part in value) or "none"
     return f"{value:g}" if isinstance(value, float) else value

@@ -51,12 +51,18 @@ class Output:
 
 
 def prepare() -> None:
-    """Repair streams, home directory, caches and log levels; again is harmless."""
+    """Repair streams, home directory, caches and log levels; leave out Keras.
+
+    Calling it again is harmless.
+    """
     _open_closed_descriptors()
     sys.stdout, sys.stderr = (_output(1, sys.stdout), _output(2, sys.stderr))
     _find_home()
     os.environ["MPLBACKEND"] = "agg"  # figures go to files, whatever the user's choice
     silence_libraries()
+    # Otherwise today's TensorFlow imports Keras, which takes 40 % of its start and is
+    # not used. It looks for the older Keras instead, and does without it.
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     _find_cache()
 
 

@@ -1,1 +1,5 @@
-"""MNIST: found or downloaded, verified, parsed, binarized; checks of arrays."""
+"""Labelled images: found, read and checked; binarized; facts that a run keeps."""
+
+from cvae.data.arrays import from_arrays
+
+__all__ = ["from_arrays"]

@@ -6,6 +6,8 @@ from cvae.data.checks import check_intensities, check_whole
 
 # Every evaluation sees the test bits that this seed draws.
 TEST_BITS_SEED = 20210501
+# The bits of the training images of a run that binarizes them once.
+TRAIN_BITS_SEED = 20210502
 
 _IMAGES = 1000  # at once, which bounds the memory
 

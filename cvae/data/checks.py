@@ -70,12 +70,12 @@ def check_intensities(images: Any, x_dim: Optional[int] = None, name="images"):
     if images.dtype != np.uint8:
         raise CvaeError(
             f"{name} are of type {images.dtype}, not uint8: give intensities from 0 to "
-            "255; for a scale of 0 to 1, `np.rint(255 * images).astype(np.uint8)`"
+            "255; `cvae.data.from_arrays` converts other scales"
         )
     if images[:100].max() <= 1 and images.max() == 1:  # most stop at the first images
         raise CvaeError(
             f"{name} go from 0 to 1, not to 255: they are bits, or of a scale of 0 to "
-            "1; multiply them by 255"
+            "1; multiply them by 255, as `cvae.data.from_arrays` does"
         )
     return images
 
@@ -124,14 +124,14 @@ def check_dataset(dataset: Dataset, n_classes: int, x_dim: int) -> None:
         if images.shape[1] != x_dim:
             raise CvaeError(
                 f"{dataset.name} has images of {images.shape[1]} pixels, x_dim is "
-                f"{x_dim}: make them equal"
+                f"{x_dim}: make them equal, or train a run of its own"
             )
         labels = check_labels(part.labels, len(images), 2**31, f"{split} labels")
         classes = 1 + int(labels.max())
         if classes > n_classes:
             raise CvaeError(
                 f"{dataset.name} has {classes} classes, n_classes is {n_classes}: make "
-                f"it {classes} or more"
+                f"it {classes} or more, or train a run of its own"
             )
 
 

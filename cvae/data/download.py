@@ -16,8 +16,8 @@ from cvae.errors import CvaeError
 from cvae.storage.files import whole_file
 
 
-class MnistUnavailable(CvaeError):
-    """MNIST is not on disk and no mirror gave it; `mnist-5k` may do instead."""
+class Unavailable(CvaeError):
+    """Files are not on disk, and no mirror gave them."""
 
 
 class Limits(NamedTuple):
@@ -37,6 +37,8 @@ def download(
     fault: Callable[[str, bytes], str],
     destination: Path,
     mirrors: Sequence[str],
+    title: str,
+    remedy: str,
     limits: Limits = Limits(),
 ) -> None:
     """Put the files `names` from `mirrors` (URLs with a final /) into `destination`.
@@ -46,15 +48,23 @@ def download(
 
     Args:
         fault: `fault(name, data)` returns what is wrong with a file, or "".
+        title: of the data set, for the message.
+        remedy: what to do where no mirror helps.
 
     Raises:
-        MnistUnavailable: every mirror failed for some file.
+        Unavailable: every mirror failed for some file.
         CvaeError: `destination` cannot be written.
     """
     mirrors = list(mirrors)
     contents = {}
     for name in names:
-        contents[name], good = _from_any(name, fault, mirrors, limits)
+        try:
+            contents[name], good = _from_any(name, fault, mirrors, limits)
+        except _Failed as failure:
+            raise Unavailable(
+                f"{title} is not on disk and cannot be downloaded ({name}: {failure}); "
+                f"{remedy}"
+            )
         mirrors.sort(key=lambda mirror: mirror != good)
     with contextlib.ExitStack() as files:
         for name, data in contents.items():
@@ -63,7 +73,7 @@ def download(
 
 
 def _from_any(name, fault, mirrors, limits):
-    """Return (data, mirror) of the first good copy of `name`."""
+    """Return (data, mirror) of the first good copy of `name`, or raise `_Failed`."""
     failures = {}
     hopeful = list(mirrors)
     for attempt in range(limits.rounds):
@@ -84,12 +94,7 @@ def _from_any(name, fault, mirrors, limits):
             else:
                 _log(f"{name} from {host}: {len(data):,} bytes, verified")
                 return data, mirror
-    reasons = ", ".join(failures.values())
-    raise MnistUnavailable(
-        f"MNIST is not on disk and cannot be downloaded ({name}: {reasons}); put the "
-        "four files into a directory and name it with --mnist-dir or $MNIST_DIR, or "
-        "use --dataset mnist-5k"
-    )
+    raise _Failed(", ".join(failures.values()))
 
 
 class _Failed(Exception):
@@ -101,7 +106,7 @@ class _Failed(Exception):
 
 
 def _get(url, host, limits):
-    """Return the bytes at `url`, at most `limits.max_size`, before the deadline."""
+    """Return the content of `url`, at most `limits.max_size`, before the deadline."""
     from pooch import HTTPDownloader  # imported here, as most runs download nothing
 
     _log(f"downloading {url.rpartition('/')[2]} from {host}")
@@ -129,7 +134,7 @@ def _get(url, host, limits):
     if sink.error is not None:
         passing = _may_pass(sink.error, time.monotonic() - start)
         raise _Failed(_reason(sink.error), passing)
-    return bytes(sink.data)
+    return sink.data
 
 
 class _Sink:

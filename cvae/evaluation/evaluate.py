@@ -10,8 +10,9 @@ import numpy as np
 from cvae import zs
 from cvae.backend.workers import Workers
 from cvae.data.binarize import TEST_BITS_SEED, binarize
-from cvae.data.checks import check_dataset, check_whole
+from cvae.data.checks import check_whole
 from cvae.data.dataset import Dataset
+from cvae.data.prepare import prepared
 from cvae.errors import CvaeError, note, warn
 from cvae.evaluation import MAX_CHECKS, sandwich, stages, summary
 from cvae.evaluation.partial import Partial
@@ -54,6 +55,7 @@ def evaluate_run(
     particles: int,
     checks: int,
     workers: Workers = Workers(),  # noqa: B008  (immutable)
+    label: str = "",
 ) -> Dict[str, Any]:
     """Evaluate `run` with progress bars, write its evaluation and return it.
 
@@ -70,6 +72,7 @@ def evaluate_run(
             estimated from below and from above.
         workers: where images are estimated, in threads of this process by default. The
             results are the same bits whatever they are, on processors of one kind.
+        label: part of the files' names, for data that the run was not trained on.
 
     Raises:
         CvaeError: an argument is out of range, the run has no checkpoint, `dataset`
@@ -80,7 +83,7 @@ def evaluate_run(
     workers.check()
     check_whole("particles", particles, 1, importance.MAX_PARTICLES)
     check_whole("checks", checks, 0, MAX_CHECKS)
-    check_dataset(dataset, run.config.n_classes, run.config.x_dim)
+    dataset = prepared(dataset, run.config)
     checkpoint = run.load_checkpoint(best=True)
     task = Task(
         run,
@@ -101,8 +104,8 @@ def evaluate_run(
     with _partial(task).kept() as partial:
         _note_others(partial)
         results, arrays = evaluate(task, partial)
-        run.write_evaluation_arrays(dict(arrays, step=np.array(task.step)))
-        run.write_evaluation(results)
+        run.write_evaluation_arrays(dict(arrays, step=np.array(task.step)), label)
+        run.write_evaluation(results, label)
     partial.remove()
     _warn_if_trained_on(task)
     return results

@@ -2,7 +2,8 @@
 
 The class enters as in the dense networks, by concatenation, and once more in every
 block, where it scales and shifts the features (Perez et al. 2018, FiLM); with
-`config.film`, in the dense layers too.
+`config.film`, in the dense layers too. Images whose side cannot be halved so often are
+padded with zeros, and logits are cut to the image.
 """
 
 import tensorflow.compat.v1 as tf
@@ -19,7 +20,7 @@ def features(x: tf.Tensor, y: tf.Tensor, config: Config) -> tf.Tensor:
     Each of `config.channels` halves the side.
     """
     side = config.side
-    h = tf.reshape(2.0 * x - 1.0, [-1, side, side, 1])
+    h = _padded(tf.reshape(2.0 * x - 1.0, [-1, side, side, 1]), config)
     for level, channels in enumerate(config.channels, 1):
         size = 5 if level == 1 else 3
         with tf.variable_scope(f"down_{level}"):
@@ -44,7 +45,23 @@ def logits(y: tf.Tensor, z: tf.Tensor, config: Config) -> tf.Tensor:
             h = ACTIVATIONS[config.activation](_blocks(h, y, config))
             h = conv(h, 4 * targets[level - 1], 3, "double", glorot(config.seed))
             h = tf.nn.depth_to_space(h, 2)
-    return tf.reshape(h, [-1, config.x_dim])
+    return tf.reshape(_cut(h, config), [-1, config.x_dim])
+
+
+def _padded(images, config):
+    zeros = config.padded_side - config.side
+    if not zeros:
+        return images
+    margins = [zeros // 2, zeros - zeros // 2]
+    return tf.pad(images, [[0, 0], margins, margins, [0, 0]])
+
+
+def _cut(images, config):
+    zeros = config.padded_side - config.side
+    if not zeros:
+        return images
+    inside = slice(zeros // 2, zeros // 2 + config.side)
+    return images[:, inside, inside]
 
 
 def _blocks(h, y, config):

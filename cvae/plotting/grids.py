@@ -1,6 +1,7 @@
 """Draw grids of images: `.png` for screens, `.svg` for the report.
 
 Where data and generated images are in one grid, data is black and generated is blue.
+The labels of rows and columns are of type `labels.Label`, or anything that `str` takes.
 """
 
 from pathlib import Path
@@ -10,11 +11,14 @@ import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.plotting import style
+from cvae.plotting.folding import HALF_PAGE, PAGE, ROOM, SCREEN, Fold, fold
+from cvae.plotting.labels import ARROW, fitted, label, width
 from cvae.plotting.sheet import CELL, Sheet, Word, draw
-from cvae.plotting.style import BLACK, BLUE, LINE
+from cvae.plotting.style import BLACK, BLUE, LINE, SMALL
 
 GAP = 4.0  # additional points between images that do not belong together
 BENEATH = 8.0  # points for words beneath an image
+HALF = 210.0  # points of the narrowest grid that stands beside another
 
 
 class Block(NamedTuple):
@@ -33,19 +37,25 @@ def sample_grid(
     row_labels: Sequence[Any],
     note: str = "",
     title: str = "",
+    for_print: bool = False,
 ) -> None:
     """Draw images `[rows, columns, x_dim]`, in 0 to 1, each row beside its label.
 
-    Every image is square and black on white; `note` is printed at the foot.
+    Every image is square and black on white; `note` is printed at the foot. Many rows
+    continue in another block to the right.
+
+    Args:
+        for_print: whether the grid has to fit beside another one on a page. Where there
+            is no room for all columns, the first of them are drawn.
 
     Raises:
         CvaeError: the images are not square, or the disk refuses.
     """
     cells = _inked(images, BLACK)
-    rows, columns = cells.shape[:2]
+    folded = fold(row_labels, cells.shape[1], HALF_PAGE if for_print else SCREEN)
     heading = [(title, BLACK)] if title else []
-    left, top = np.arange(columns) * CELL, np.arange(rows) * CELL
-    draw(path, Sheet(cells, left, top, row_labels, heading), note)
+    there = np.ones(cells.shape[:2], bool)
+    draw(path, _folded(cells, there, folded, heading), note)
 
 
 @style.applied()
@@ -58,7 +68,9 @@ def reconstruction_grid(
 ) -> None:
     """Draw originals (black), each with its reconstruction (blue) to the right.
 
-    Both are `[rows, n, x_dim]`, in 0 to 1; `note` is printed at the foot.
+    Both are `[rows, n, x_dim]`, in 0 to 1; an original of NaN is not drawn. `note` is
+    printed at the foot. Many rows continue in another block to the right, where the
+    first columns are drawn that there is room for.
 
     Raises:
         CvaeError: the images are not square, or the disk refuses.
@@ -66,11 +78,42 @@ def reconstruction_grid(
     black, blue = _inked(originals, BLACK), _inked(reconstructions, BLUE)
     rows, n = black.shape[:2]
     cells = np.stack([black, blue], 2).reshape((rows, 2 * n) + black.shape[2:])
-    column = np.arange(2 * n)
-    left = column * CELL + column // 2 * GAP
+    there = np.isfinite(originals).all(-1).repeat(2, 1)
+    folded = fold(row_labels, n, PAGE, together=2, gap=GAP)
     key = [("left: original", BLACK), ("right: reconstruction", BLUE)]
-    top = np.arange(rows) * CELL
-    draw(path, Sheet(cells, left, top, row_labels, key), note)
+    draw(path, _folded(cells, there, folded, key)._replace(least=2 * HALF), note)
+
+
+def _folded(cells, there, folded: Fold, heading):
+    """The sheet of `cells` `[rows, columns, ...]` in blocks side by side."""
+    blocks, rows, columns = folded.blocks, folded.rows, folded.columns
+    lacking = blocks * rows - len(cells)
+    parts = []
+    for array in (cells, there):
+        array = array[:, :columns]
+        padding = np.zeros((lacking,) + array.shape[1:], array.dtype)
+        array = np.concatenate([array, padding])
+        array = array.reshape((blocks, rows) + array.shape[1:]).swapaxes(0, 1)
+        parts.append(array.reshape((rows, blocks * columns) + array.shape[3:]))
+    column = np.arange(columns)
+    within = column * folded.cell + column // folded.together * folded.gap
+    left = (np.arange(blocks)[:, None] * folded.pitch + within).ravel()
+    top = np.arange(rows) * folded.cell
+    words = [
+        Word(
+            text,
+            n // rows * folded.pitch - 4.0,
+            top[n % rows] + 0.5 * folded.cell,
+            ha="right",
+            is_name=True,
+        )
+        for n, text in enumerate(folded.labels)
+        if n >= rows
+    ]
+    cells, there = parts
+    texts = folded.labels[:rows]
+    sheet = Sheet(cells, left, top, texts, heading, words, folded.cell)
+    return sheet if there.all() else sheet._replace(there=there)
 
 
 @style.applied()
@@ -78,9 +121,10 @@ def transfer_grid(
     path: Path,
     originals: np.ndarray,
     decoded: np.ndarray,
-    labels: Sequence[int],
-    classes: Sequence[int],
+    labels: Sequence[Any],
+    classes: Sequence[Any],
     note: str = "",
+    noun: str = "digit",
 ) -> None:
     """Draw each original (black) and beside it its style as every class (blue).
 
@@ -91,6 +135,7 @@ def transfer_grid(
         decoded: `[n, classes, x_dim]`, in 0 to 1.
         labels: the class of each original.
         classes: the classes of the columns.
+        noun: what an image shows.
 
     Raises:
         CvaeError: the images are not square, or the disk refuses.
@@ -100,12 +145,20 @@ def transfer_grid(
     cells = np.concatenate([black, _inked(decoded, BLUE)], 1)
     rows, columns = cells.shape[:2]
     left = np.arange(columns) * cell + 2 * GAP * (np.arange(columns) > 0)
-    heads = [Word(str(c), x + cell / 2, -5.0, BLUE) for c, x in zip(classes, left[1:])]
+    texts = fitted(classes, ROOM)
+    room = max(map(width, texts))
+    look = {"va": "bottom", "rotation": 90} if room > cell - 1.0 else {}
+    above = room + 3.0 if look else LINE
+    middles = left[1:] + cell / 2
+    heads = [
+        Word(text, x, -2.0 if look else -5.0, BLUE, is_name=True, **look)
+        for text, x in zip(texts, middles)
+    ]
     own = [(row, 1 + list(classes).index(c)) for row, c in enumerate(labels)]
-    key = [("left: test digit", BLACK), ("right: its z decoded as", BLUE)]
+    key = [(f"left: test {noun}", BLACK), ("right: its z decoded as", BLUE)]
     top = np.arange(rows) * cell
-    sheet = Sheet(cells, left, top, labels, key, heads, cell, above=LINE, framed=own)
-    draw(path, sheet, note)
+    sheet = Sheet(cells, left, top, fitted(labels, ROOM), key, heads, cell, above=above)
+    draw(path, sheet._replace(framed=own, least=HALF), note)
 
 
 @style.applied()
@@ -122,6 +175,7 @@ def interpolation_grid(
     Args:
         ends: `[rows, 2, x_dim]`, in 0 to 1.
         between: `[rows, steps, x_dim]`, in 0 to 1.
+        row_labels: the class that a row is decoded as.
         groups: (heading, rows) of each group of rows, from the top.
 
     Raises:
@@ -140,7 +194,8 @@ def interpolation_grid(
         Word(text, 0.0, top[row] - 5.0, ha="left")
         for (text, _), row in zip(groups, first)
     ]
-    sheet = Sheet(cells, left, top, row_labels, (), heads, cell, above=LINE)
+    texts = [f"as {text}" for text in fitted(row_labels, ROOM)]
+    sheet = Sheet(cells, left, top, texts, (), heads, cell, above=LINE)
     draw(path, sheet, note)
 
 
@@ -171,15 +226,18 @@ def ranked_grid(
         words.append(Word(text, x, y, style.AXIS, style.SMALL))
     for block, column in zip(blocks, np.cumsum([0] + widths)):
         words.append(Word(block.heading, left[column], -5.0, block.ink, ha="left"))
-    sheet = Sheet(cells, left, top, row_labels, (), words)
+    sheet = Sheet(cells, left, top, fitted(row_labels, ROOM), (), words)
     draw(path, sheet._replace(above=LINE, below=BENEATH, there=there), note)
 
 
 @style.applied()
 def captioned_grid(
-    path: Path, images: np.ndarray, captions: Sequence[str], note: str = ""
+    path: Path, images: np.ndarray, captions: Sequence[Tuple[Any, Any]], note: str = ""
 ) -> None:
     """Draw images `[n, x_dim]`, in 0 to 1, large, each above its caption.
+
+    Args:
+        captions: two classes for each image, between which an arrow is drawn.
 
     Raises:
         CvaeError: the images are not square, or the disk refuses.
@@ -189,15 +247,37 @@ def captioned_grid(
     padded = np.full((rows * columns, images.shape[1]), np.nan)
     padded[: len(images)] = images
     padded = padded.reshape(rows, columns, -1)
+    texts, size = _pairs(captions, cell + GAP - 1.0)
+    n_lines = len(texts[0])
+    beneath = n_lines * LINE + 1.0
     left = np.arange(columns) * (cell + GAP)
-    top = np.arange(rows) * (cell + LINE + 1.0)
+    top = np.arange(rows) * (cell + beneath)
     words = [
-        Word(text, left[n % columns] + cell / 2, top[n // columns] + cell + 5.0)
-        for n, text in enumerate(captions or ["none"])
+        Word(
+            text,
+            left[n % columns] + cell / 2,
+            top[n // columns] + cell + 5.0 + line * (LINE - 1.0),
+            size=size,
+            is_name=True,
+        )
+        for n, lines in enumerate(texts)
+        for line, text in enumerate(lines)
     ]
     sheet = Sheet(_inked(padded, BLACK), left, top, [""] * rows, (), words, cell)
     there = np.isfinite(padded).all(-1)
-    draw(path, sheet._replace(below=LINE + 1.0, there=there), note)
+    draw(path, sheet._replace(below=beneath, there=there), note)
+
+
+def _pairs(captions, room):
+    """(lines of each caption, their size): one line, or two where one is too long."""
+    if not captions:
+        return [["none"]], style.TEXT_SIZE
+    flat = [label(c) for pair in captions for c in pair]
+    short = fitted(flat, room - 1.6 * SMALL, SMALL)
+    pairs = list(zip(short[::2], short[1::2]))
+    if max(width(a) + width(b) for a, b in pairs) + 1.6 * style.TEXT_SIZE <= room:
+        return [[f"{a} {ARROW} {b}"] for a, b in pairs], style.TEXT_SIZE
+    return [[a, f"{ARROW} {b}"] for a, b in pairs], SMALL
 
 
 def _inked(images, ink):

@@ -1,17 +1,18 @@
 """A sheet: images in rows and columns, drawn pixel by pixel, with words around."""
 
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from cvae.plotting import style
+from cvae.plotting import labels, style
 from cvae.plotting.style import BLACK, LINE
 
 CELL = 20.0  # points from one image to the next
 CELL_PIXELS = 84  # of an image's side, about, when it is drawn at CELL
 FRAME = 2  # pixels of the hairline between two images
 MIN_WIDTH = 160.0  # points, so that a note can be read beneath a single image
+MIN_DOTS = 3.0  # pixels of a point, so that words can be read
 
 
 class Word(NamedTuple):
@@ -23,6 +24,9 @@ class Word(NamedTuple):
     color: Tuple[int, int, int] = BLACK
     size: float = style.TEXT_SIZE
     ha: str = "center"
+    va: str = "center"
+    rotation: int = 0  # degrees
+    is_name: bool = False  # of a class: its signs are drawn as they are
 
 
 class Sheet(NamedTuple):
@@ -31,7 +35,7 @@ class Sheet(NamedTuple):
     cells: np.ndarray  # RGB, uint8 [rows, columns, side, side, 3]
     left: np.ndarray  # of each column's images
     top: np.ndarray  # of each row's
-    labels: Sequence[Any]  # of each row, to its left
+    labels: Sequence[str]  # of each row, to its left
     heading: Sequence[Tuple[str, Tuple[int, int, int]]] = ()
     words: Sequence[Word] = ()
     cell: float = CELL  # from one image to the next
@@ -39,6 +43,7 @@ class Sheet(NamedTuple):
     below: float = 0.0
     there: Optional[np.ndarray] = None  # bool [rows, columns]: which images to draw
     framed: Sequence[Tuple[int, int]] = ()  # (row, column) of images in a dark frame
+    least: float = 0.0  # width of the whole
 
 
 def draw(path: Path, sheet: Sheet, note: str) -> None:
@@ -48,14 +53,14 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
         CvaeError: the disk refuses.
     """
     side = sheet.cells.shape[2]
-    scale = max(1, int(CELL_PIXELS * sheet.cell / CELL) // side)
+    most = int(CELL_PIXELS * sheet.cell / CELL)
+    scale = max(most // side, int(np.ceil((MIN_DOTS * sheet.cell - FRAME) / side)), 1)
     dots = (side * scale + FRAME) / sheet.cell  # pixels a point
-    labels = [str(label) for label in sheet.labels]
     grid = _mosaic(sheet, scale, dots)
     across, up = grid.shape[1] / dots, grid.shape[0] / dots
-    margin = _whole(7.0 + 5.0 * max(len(label) for label in labels), dots)
+    margin = _whole(margin_of(sheet.labels), dots)
     starts = np.cumsum([margin] + [3.8 * len(text) + 10.0 for text, _ in sheet.heading])
-    least = max(MIN_WIDTH if note else 0.0, starts[-1] - 9.0)
+    least = max(MIN_WIDTH if note else 0.0, sheet.least, starts[-1] - 9.0)
     width = _whole(max(margin + across + 1.0, least), dots)
     foot = _whole(style.foot(note, width) + 2.0 + sheet.below, dots)
     top = foot + up
@@ -66,13 +71,21 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
     style.write_note(figure, note, width, height)
     for (text, color), at in zip(sheet.heading, starts):
         style.write(figure, text, at, height - 1.0, width, height, color, va="top")
-    for label, row_top in zip(labels, sheet.top):
-        place = (margin - 4.0, top - row_top - 0.5 * sheet.cell)
-        style.write(figure, label, *place, width, height, va="center", ha="right")
+    for label, row_top in zip(sheet.labels, sheet.top):
+        place = (margin - 4.0, top - row_top - 0.5 * sheet.cell, width, height)
+        look = dict(labels.look(label), va="center", ha="right")
+        style.write(figure, labels.literal(label), *place, **look)
     for word in sheet.words:
-        text = style.spelled(word.text, style.is_raster(path))
         place = (margin + word.x, top - word.y, width, height, word.color)
-        style.write(figure, text, *place, va="center", ha=word.ha, size=word.size)
+        look = {"va": word.va, "ha": word.ha, "size": word.size}
+        if word.rotation:
+            look["rotation"] = word.rotation
+        text = word.text
+        if word.is_name:
+            text = labels.literal(text)
+            look.update(labels.look(word.text.replace(labels.ARROW, "")))
+        text = style.spelled(text, style.is_raster(path))
+        style.write(figure, text, *place, **look)
     # Slightly inside its pixels: rounding up would make Matplotlib resample the image.
     hair = 1e-3 / dots
     box = (margin + hair, foot + hair, across - 2 * hair, up - 2 * hair)
@@ -81,6 +94,11 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
     # Clipping would cut the last hairline of an SVG, whose size is in whole points.
     axes.imshow(grid, interpolation="none", aspect="auto", clip_on=False)
     style.save(figure, path)
+
+
+def margin_of(texts: Sequence[str]) -> float:
+    """Return the points to the left of a grid that its labels take."""
+    return 7.0 + max(max(5.0 * min(4, len(t)), labels.width(t)) for t in texts)
 
 
 def _whole(points, dots):

@@ -122,11 +122,16 @@ def half_figure(note, height, box):
 
     The height of the note at the foot is added to `height`, in points.
     """
-    low = foot(note, HALF)
-    empty = figure(HALF, height + low)
-    write_note(empty, note, HALF, height + low)
+    return sized_figure(HALF, note, height, box)
+
+
+def sized_figure(width, note, height, box):
+    """Return the same, `width` points wide."""
+    low = foot(note, width)
+    empty = figure(width, height + low)
+    write_note(empty, note, width, height + low)
     left, bottom, across, up = box
-    return empty, add_axes(empty, (left, low + bottom, across, up), HALF, height + low)
+    return empty, add_axes(empty, (left, low + bottom, across, up), width, height + low)
 
 
 def quiet(axes):
@@ -174,10 +179,16 @@ def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):
     )
 
 
-def middle(axes, text, x, y, ink=BLACK, size=TEXT_SIZE, ha="center", rotation=0):
-    """Write `text` with its middle line at (`x`, `y`), in the units of `axes`."""
+def middle(
+    axes, text, x, y, ink=BLACK, size=TEXT_SIZE, ha="center", rotation=0, **others
+):
+    """Write `text` with its middle line at (`x`, `y`), in the units of `axes`.
+
+    `others` are further settings of Matplotlib's texts.
+    """
     look = {"color": hexadecimal(ink), "size": size, "rotation": rotation}
-    axes.text(x, y, text, ha=ha, va="center", **look)
+    look.update({"ha": ha, "va": "center"}, **others)
+    axes.text(x, y, text, **look)
 
 
 def save(figure, path):
@@ -202,7 +213,7 @@ def _note_lines(note, width):
 
 def _for_typst(svg):
     """Name the report's font, and insert the signs that cmr10 lacks."""
-    svg = svg.replace("cmr10", "New Computer Modern")
+    svg = re.sub(r"(<text[^>]*)cmr10", r"\1New Computer Modern", svg)
     return re.sub(
         r"(<text[^>]*>)([^<]*)",
         lambda m: m.group(1) + _signs(m.group(2)),

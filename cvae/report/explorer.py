@@ -14,8 +14,8 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from cvae.data.binarize import binarize
-from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset
+from cvae.data.prepare import prepared
 from cvae.errors import CvaeError, note
 from cvae.evaluation.summary import ACTIVE
 from cvae.inference.trained import Model
@@ -54,11 +54,6 @@ def write(run: Run, path: Path, dataset: Optional[Dataset]) -> None:
     files.write_bytes(path, _html(page, b"".join(halves)).encode("utf-8"))
 
 
-def class_names(run: Run) -> Tuple[str, ...]:
-    """Return the K names of the classes."""
-    return tuple(str(c) for c in range(run.config.n_classes))
-
-
 def _facts(run):
     """Return what the page needs to know of the run besides its weights."""
     config = run.config
@@ -68,8 +63,8 @@ def _facts(run):
             "needs: choose another --run"
         )
     settings = {name: getattr(config, name) for name in SETTINGS}
-    settings.update(side=config.side, padded=config.side)
-    return {"run": run.path.name, "classes": class_names(run), "settings": settings}
+    settings.update(side=config.side, padded=config.padded_side)
+    return {"run": run.path.name, "classes": run.data.classes, "settings": settings}
 
 
 def _half(name, array, run):
@@ -88,7 +83,7 @@ def _examples(run, model, dataset):
     try:
         if dataset is None:
             raise CvaeError("there are no test images")
-        check_dataset(dataset, config.n_classes, config.x_dim)
+        dataset = prepared(dataset, config)
     except CvaeError as reason:
         note(f"the page has no examples, and coordinates of z for directions: {reason}")
         directions = [np.eye(config.z_dim), None]

@@ -11,9 +11,11 @@ from cvae.data.dataset import Dataset
 from cvae.errors import CvaeError, shown, suggest
 from cvae.evaluation import latent
 from cvae.evaluation.learning import nearest_neighbours
-from cvae.plotting import grids, lines, panels
+from cvae.plotting import folding, grids, lines, panels
 from cvae.plotting.grids import Block
+from cvae.plotting.labels import Label
 from cvae.plotting.style import BLACK, BLUE
+from cvae.report import words
 from cvae.report.inputs import Inputs
 from cvae.runs.run import Run
 
@@ -22,7 +24,7 @@ WITHIN, ACROSS = 4, 3  # interpolations within a class, and between two
 STEPS = 8  # images between two ends of an interpolation
 EXTREMES = 5  # images of each class at either end
 NEIGHBOURS = 9  # training images beside a sample
-COMPARED = 100  # samples of each class whose nearest neighbours are measured
+COMPARED = 1000  # samples, of all classes, whose nearest neighbours are measured
 
 
 def draw(
@@ -86,34 +88,50 @@ def _same_style(inputs):
 
 def _grid(inputs, generate):
     images = inputs.decoded(generate, inputs.classes, PER_CLASS, inputs.seed)
-    arguments = {"images": images, "row_labels": inputs.classes}
+    labels = inputs.labelled(inputs.classes)
+    arguments = {"images": images, "row_labels": labels, "for_print": True}
     return Figure(grids.sample_grid, arguments)
 
 
+def per_class(names: Sequence[str], classes: Sequence[int]) -> int:
+    """Return how many samples of each of `classes` a figure has room for.
+
+    Args:
+        names: of all classes.
+    """
+    labels = [Label(int(c), names[c]) for c in classes]
+    return folding.fold(labels, PER_CLASS, folding.HALF_PAGE).columns
+
+
 def _reconstructions(inputs):
-    fewest = min(len(inputs.of_class(c)) for c in inputs.classes)
-    n = min(PER_CLASS, fewest)
-    chosen = np.concatenate([inputs.of_class(c)[:n] for c in inputs.classes])
+    rows = [inputs.of_class(c)[:PER_CLASS] for c in inputs.classes]
+    shape = (len(rows), max(map(len, rows)), inputs.bits.shape[1])
+    originals, means = np.full((2,) + shape, np.nan)
+    chosen = np.concatenate(rows)
     bits, labels = inputs.bits[chosen], inputs.labels[chosen]
-    means = inputs.decoded(inputs.generate.reconstruct, bits, labels)
-    shape = (len(inputs.classes), n, -1)
+    there = np.arange(shape[1]) < np.array([[len(row)] for row in rows])
+    originals[there] = bits
+    means[there] = inputs.decoded(inputs.generate.reconstruct, bits, labels)
     arguments = {
-        "originals": bits.reshape(shape),
-        "reconstructions": means.reshape(shape),
-        "row_labels": inputs.classes,
+        "originals": originals,
+        "reconstructions": means,
+        "row_labels": inputs.labelled(inputs.classes),
     }
     return Figure(grids.reconstruction_grid, arguments)
 
 
 def _transfer(inputs):
-    chosen = [inputs.of_class(c)[0] for c in inputs.classes]
-    classes = range(inputs.run.config.n_classes)
+    rows = _evenly(inputs.classes, folding.ROWS)
+    n_classes = inputs.run.config.n_classes
+    columns = range(n_classes) if n_classes <= folding.ROWS else rows
+    chosen = [inputs.of_class(c)[0] for c in rows]
     bits, labels = inputs.bits[chosen], inputs.labels[chosen]
     arguments = {
         "originals": bits,
-        "decoded": inputs.decoded(inputs.generate.transfer, bits, labels, classes),
-        "labels": inputs.classes,
-        "classes": classes,
+        "decoded": inputs.decoded(inputs.generate.transfer, bits, labels, columns),
+        "labels": inputs.labelled(rows),
+        "classes": inputs.labelled(columns),
+        "noun": words.noun(inputs.run.data),
     }
     return Figure(grids.transfer_grid, arguments)
 
@@ -141,7 +159,7 @@ def _interpolations(inputs):
     arguments = {
         "ends": bits,
         "between": inputs.decoded(interpolate, bits, labels, decoded_as, STEPS),
-        "row_labels": [f"as {c}" for c in decoded_as],
+        "row_labels": inputs.labelled(decoded_as),
         "groups": [group for group in groups if group[1]],
     }
     return Figure(grids.interpolation_grid, arguments)
@@ -149,11 +167,11 @@ def _interpolations(inputs):
 
 def _extremes(inputs):
     """The test images of each class by log p(x | y), in decreasing order."""
-    value = inputs.evaluation_arrays["log_likelihood"]
-    shape = (2, len(inputs.classes), EXTREMES)
+    value, classes = inputs.evaluation_arrays["log_likelihood"], _rows(inputs)
+    shape = (2, len(classes), EXTREMES)
     images = np.full(shape + (inputs.bits.shape[1],), np.nan)
     numbers = np.full(shape, np.nan)
-    for row, c in enumerate(inputs.classes):
+    for row, c in enumerate(classes):
         own = inputs.of_class(c)
         own = own[np.argsort(-value[own], kind="stable")]
         for end, chosen in enumerate((own[:EXTREMES], own[EXTREMES:][-EXTREMES:])):
@@ -163,7 +181,7 @@ def _extremes(inputs):
         Block(heading, *arrays, BLACK)
         for heading, *arrays in zip(("most likely", "least likely"), images, numbers)
     ]
-    arguments = {"blocks": blocks, "row_labels": inputs.classes, "places": 0}
+    arguments = {"blocks": blocks, "row_labels": inputs.labelled(classes), "places": 0}
     return Figure(grids.ranked_grid, arguments)
 
 
@@ -171,14 +189,14 @@ def _mistakes(inputs):
     worst = inputs.evaluation["classifier"]["mistakes"]
     arguments = {
         "images": inputs.bits[[mistake["image"] for mistake in worst]],
-        "captions": [f"{m['class']} -> {m['predicted']}" for m in worst],
+        "captions": [inputs.labelled((m["class"], m["predicted"])) for m in worst],
     }
     return Figure(grids.captioned_grid, arguments)
 
 
 def _confusion(inputs):
     counts = inputs.evaluation["classifier"]["confusion"]
-    return Figure(panels.confusion, {"counts": counts})
+    return Figure(panels.confusion, {"counts": counts, "names": inputs.names})
 
 
 def _latent_kl(inputs):
@@ -199,6 +217,7 @@ def _latent_space(inputs):
         "labels": labels,
         "explained": explained,
         "probe": probe,
+        "names": inputs.names,
     }
     return Figure(panels.latent_space, arguments, facts)
 
@@ -210,24 +229,24 @@ def _neighbours(inputs):
     and that of their reconstructions, which are as smooth as samples but no copies.
     """
     train = np.float32(inputs.train.images) / 255
-    n = min(COMPARED, min(len(inputs.of_class(c)) for c in inputs.classes))
+    most = max(1, COMPARED // len(inputs.classes))  # of each class
+    n = min(most, min(len(inputs.of_class(c)) for c in inputs.classes))
     generate = inputs.generate
     samples = inputs.decoded(generate.samples, inputs.classes, n, inputs.seed)
     chosen = np.concatenate([inputs.of_class(c)[:n] for c in inputs.classes])
     test = np.float32(inputs.dataset.test.images[chosen]) / 255
-    bits, labels = inputs.bits[chosen], inputs.labels[chosen]
-    again = inputs.decoded(generate.reconstruct, bits, labels)
-    distances, which = nearest_neighbours(
-        samples[:, 0], train, min(NEIGHBOURS, len(train))
-    )
+    bits, classes = inputs.bits[chosen], inputs.labels[chosen]
+    again = inputs.decoded(generate.reconstruct, bits, classes)
+    shown = samples[[inputs.classes.index(c) for c in _rows(inputs)], 0]
+    distances, which = nearest_neighbours(shown, train, min(NEIGHBOURS, len(train)))
     flat = samples.reshape(-1, samples.shape[-1])
     to_train, test_to_train, again_to_train = (
         float(np.median(nearest_neighbours(images, train, 1)[0]))
         for images in (flat, test, again)
     )
-    nothing = np.full((len(samples), 1), np.nan)
+    nothing = np.full((len(shown), 1), np.nan)
     blocks = [
-        Block("drawn", samples[:, :1], nothing, BLUE),
+        Block("drawn", shown[:, None], nothing, BLUE),
         Block("nearest training images", train[which], distances),
     ]
     facts = {
@@ -236,7 +255,8 @@ def _neighbours(inputs):
         "test_to_train": test_to_train,
         "reconstructed_test_to_train": again_to_train,
     }
-    arguments = {"blocks": blocks, "row_labels": inputs.classes, "places": 1}
+    labels = inputs.labelled(_rows(inputs))
+    arguments = {"blocks": blocks, "row_labels": labels, "places": 1}
     return Figure(grids.ranked_grid, arguments, facts)
 
 
@@ -283,6 +303,11 @@ def _sandwich(inputs):
         )
     names = ("below", "above", "gap")
     return Figure(lines.sandwich, {name: found["sandwich"][name] for name in names})
+
+
+def _rows(inputs):
+    """The classes in a grid that has room for `ROWS` of them."""
+    return _evenly(inputs.classes, folding.ROWS)
 
 
 def _evenly(values, n):

@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 
 import numpy as np
 
+from cvae.report import words
 from cvae.report.likelihood import difference, is_clear, of_quantity, slack
 from cvae.report.numbers import number, percent, whole
 
@@ -17,16 +18,17 @@ COPIES = 0.5  # of the distance of test images: samples that are nearer may be c
 
 def sentences(found: Dict[str, Any]) -> Dict[str, str]:
     """Return the sentences on samples, classes and z in results.json, by name."""
-    config, measured = found["config"], found["evaluation"]
+    config, measured, data = found["config"], found["evaluation"], found["data"]
     space = found["pictures"]["latent_space"]
     return {
         "copies": copies(found["pictures"]["neighbours"]),
-        "error_rate": error_rate(config, measured["classifier"], found["published"]),
-        "confusions": confusions(measured["classifier"]),
+        "error_rate": error_rate(data, measured["classifier"], found["published"]),
+        "confusions": confusions(measured["classifier"], data),
         "active": active(config, measured["latent"]),
         "class_in_z": class_in_z(space),
-        "transfer": transfer(space),
-        "gaps": gaps(space),
+        "transfer": transfer(space, data),
+        "gaps": gaps(space, data),
+        "extremes": extremes(measured["per_class"], data),
         "weaknesses": weaknesses(found),
     }
 
@@ -59,9 +61,9 @@ def copies(near: Dict[str, float]) -> str:
     return text
 
 
-def error_rate(config: Dict, classifier: Dict, published: Dict[str, Dict]) -> str:
+def error_rate(data: Dict, classifier: Dict, published: Dict[str, Dict]) -> str:
     """Return how the error rate compares with that of Kingma et al. (2014)."""
-    if config["dataset"] != "mnist":
+    if data["name"] != "mnist":
         return ""
     semi = published["semi"]
     theirs = f'the {percent(semi["value"])} of #in-text("semi")'
@@ -76,7 +78,7 @@ def error_rate(config: Dict, classifier: Dict, published: Dict[str, Dict]) -> st
     return f"This agrees with {theirs}, although {inputs}."
 
 
-def confusions(classifier: Dict[str, Any]) -> str:
+def confusions(classifier: Dict[str, Any], data: Dict[str, Any]) -> str:
     """Return which classes are confused most often, and what the mistakes show."""
     errors = np.array(classifier["confusion"])
     np.fill_diagonal(errors, 0)
@@ -91,9 +93,10 @@ def confusions(classifier: Dict[str, Any]) -> str:
     often = "once" if times == 1 else f"{whole(times)} times"
     return (
         "@mistaken (a) shows which classes are taken for which: most often, "
-        f"{row} is taken for {column} ({often}). {worst} Some are hardly legible. "
-        "Others are clear to us: a model that explains every pixel can miss the few "
-        "pixels that distinguish the classes."
+        f"{words.class_name(row, data)} is taken for {words.class_name(column, data)} "
+        f"({often}). {worst} {words.phrase('legible', data)} Others are clear to us: a "
+        "model that explains every pixel can miss the few pixels that distinguish the "
+        "classes."
     )
 
 
@@ -128,14 +131,17 @@ def class_in_z(space: Dict[str, Any]) -> str:
     )
 
 
-def transfer(space: Dict[str, Any]) -> str:
+def transfer(space: Dict[str, Any], data: Dict[str, Any]) -> str:
     """Return what carries over when z is decoded as another class."""
     if _is_style(space):
         return (
-            "Slant, width and stroke carry over to the other digits, although a style "
-            "that is rare in another class may be decoded as a blur."
+            f"{words.phrase('carries', data)}, although a style that is rare in "
+            "another class may be decoded as a blur."
         )
-    return "As $zs$ encodes much of the class, the digit carries over with its style."
+    return (
+        f"As $zs$ encodes much of the class, {words.phrase('what', data)} carries over "
+        "with its style."
+    )
 
 
 def _finds_class(space):
@@ -146,7 +152,7 @@ def _is_style(space):
     return space["accuracy"] < space["chance"] + SOME
 
 
-def gaps(space: Dict[str, Any]) -> str:
+def gaps(space: Dict[str, Any], data: Dict[str, Any]) -> str:
     """Return what a linear classifier of z shows about gaps in the prior."""
     if not _finds_class(space):
         return ""
@@ -157,23 +163,24 @@ def gaps(space: Dict[str, Any]) -> str:
     )
     if not _is_style(space):
         text += (
-            " The decoder even takes the digit from $zs$ as much as from $ys$, so that "
-            "a row of @samples need not show its digit."
+            f" The decoder even {words.phrase('takes', data)} from $zs$ as much as "
+            "from $ys$, so that a row of @samples need not "
+            f"{words.phrase('show', data)}."
         )
     return text
 
 
 def weaknesses(found: Dict[str, Any]) -> str:
     """Return the list of what the model does badly."""
-    config, measured = found["config"], found["evaluation"]
+    config, measured, data = found["config"], found["evaluation"], found["data"]
     gap = difference(measured["train_bound"], measured["bound"])
     above, idle = slack(measured), config["z_dim"] - measured["latent"]["active"]
     classifier, marginal = measured["classifier"], measured["marginal"]
     best, worst = extreme_classes(measured["per_class"])
     parts = [
-        f"Its quality differs between classes: the digit {worst['class']} costs "
-        f"{number(best['bound'] - worst['bound'])} nats more than the digit "
-        f"{best['class']}."
+        f"Its quality differs between classes: {words.of_class(worst['class'], data)} "
+        f"costs {number(best['bound'] - worst['bound'])} nats more than "
+        f"{words.of_class(best['class'], data)}."
     ]
     if is_clear(gap) and gap["mean"] > 0:
         parts.append(
@@ -198,12 +205,22 @@ def weaknesses(found: Dict[str, Any]) -> str:
     last = f"It has one layer of latent variables, {lacks}and a fixed prior"
     rows = of_quantity(found["published"], "log p(x)")
     ahead = max(row["value"] for row in rows) - marginal["mean"]
-    if config["dataset"] == "mnist" and ahead > 0:
+    if data["name"] == "mnist" and ahead > 0:
         last += (
             "; the best of the published models in @published, which has more of "
             f"these, is better by {number(ahead)} nats"
         )
     return " ".join([*parts, f"{last}."])
+
+
+def extremes(per_class: List[Dict[str, Any]], data: Dict[str, Any]) -> str:
+    """Return which classes have the highest and the lowest bound."""
+    best, worst = extreme_classes(per_class)
+    return (
+        f"The class with the highest bound is {words.of_class(best['class'], data)} "
+        f"({number(best['bound'])}), that with the lowest "
+        f"{words.of_class(worst['class'], data)} ({number(worst['bound'])});"
+    )
 
 
 def extreme_classes(per_class: List[Dict[str, Any]]) -> List[Dict[str, Any]]:

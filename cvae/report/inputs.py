@@ -1,12 +1,13 @@
 """What a run's figures are drawn from: data, model and evaluation, each made once."""
 
-from typing import Callable
+from typing import Callable, List, Sequence
 
 import numpy as np
 
 from cvae.data.binarize import binarize
-from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset
+from cvae.data.prepare import prepared
+from cvae.plotting.labels import Label
 from cvae.runs.checkpoints import averages
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import Run, check_finite
@@ -28,11 +29,11 @@ class Inputs:
     """What the figures of a run share."""
 
     def __init__(self, run: Run, dataset: Dataset):
-        check_dataset(dataset, run.config.n_classes, run.config.x_dim)
-        self.run, self.dataset = run, dataset
+        self.run, self.dataset = run, prepared(dataset, run.config)
         self.seed = run.config.seed
         self.labels = dataset.test.labels
         self.classes = [int(c) for c in np.unique(self.labels)]  # rows of every grid
+        self.names = run.data.classes
 
     def close(self):
         """Free the model."""
@@ -82,6 +83,10 @@ class Inputs:
         """`evaluation.npz`, the values of each test image, of the same evaluation."""
         if self.evaluation:  # which raises if it is of something else
             return self.run.evaluation_arrays()
+
+    def labelled(self, classes: Sequence[int]) -> List[Label]:
+        """Return `classes` as the labels of a figure."""
+        return [Label(c, self.names[c]) for c in classes]
 
     def of_class(self, c: int) -> np.ndarray:
         """Return the indices of the test images of class `c`."""

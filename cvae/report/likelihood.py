@@ -8,13 +8,14 @@ import math
 from typing import Any, Dict, List
 
 from cvae.report.numbers import count, listed, number, whole, with_error
+from cvae.report.words import is_mnist
 
 FEW_DRAWS = 5  # an effective sample size below it is one of few draws
 
 
 def sentences(found: Dict[str, Any]) -> Dict[str, str]:
     """Return the sentences on the likelihoods in results.json, by name."""
-    config, measured = found["config"], found["evaluation"]
+    measured = found["evaluation"]
     return {
         "divergences": divergences(measured),
         "growth": growth(measured),
@@ -22,7 +23,7 @@ def sentences(found: Dict[str, Any]) -> Dict[str, str]:
         "modes": modes(measured["fallback"]),
         "proposals": proposals(measured),
         "sandwich": sandwich(measured),
-        "scope": scope(config),
+        "scope": scope(found["data"]),
         "comparison": comparison(found),
         "generalization": generalization(measured),
         "inference": inference(measured),
@@ -177,9 +178,9 @@ def sandwich(measured: Dict[str, Any]) -> str:
     )
 
 
-def scope(config: Dict[str, Any]) -> str:
-    """Return the warning beside published values, if the run is not on MNIST."""
-    if config["dataset"] == "mnist":
+def scope(data: Dict[str, Any]) -> str:
+    """Return the warning beside published values, if the run is on a part of MNIST."""
+    if data["name"] == "mnist" or not is_mnist(data):
         return ""
     return (
         "*This run does not use the whole of MNIST: its values are not comparable with "
@@ -188,9 +189,11 @@ def scope(config: Dict[str, Any]) -> str:
 
 
 def comparison(found: Dict[str, Any]) -> str:
-    """Return how log p(x) compares with published values."""
+    """Return how log p(x) compares with published values, if the run is on MNIST."""
     measured, published = found["evaluation"], found["published"]
-    if found["config"]["dataset"] != "mnist":
+    if not is_mnist(found["data"]):
+        return ""
+    if found["data"]["name"] != "mnist":
         return (
             "The models of these values were trained on all of MNIST and measured on "
             f"all of its test images. Ours had {whole(found['n_train'])} training and "

@@ -6,7 +6,9 @@ cites.
 
 from typing import Any, Dict, List
 
-from cvae.report.likelihood import has_checks
+from cvae.config import Config
+from cvae.data.prepare import THRESHOLD
+from cvae.report.likelihood import has_checks, slack
 from cvae.report.numbers import (
     duration,
     listed,
@@ -15,6 +17,7 @@ from cvae.report.numbers import (
     setting,
     whole,
 )
+from cvae.report.words import is_mnist
 
 # Works that are cited only where their method is used.
 OPTIONAL_WORKS = {
@@ -30,10 +33,15 @@ OPTIONAL_WORKS = {
 WORKS_OF_CHECKS = ["cotter", "grosse", "murray"]
 
 
-def left_out(config: Dict[str, Any], measured: Dict[str, Any]) -> List[str]:
-    """Return the keys of the works that the report on a run does not cite."""
+def left_out(found: Dict[str, Any]) -> List[str]:
+    """Return the keys of the works that the report on results.json does not cite."""
+    config, measured = found["config"], found["evaluation"]
     unused = [key for key, used in OPTIONAL_WORKS.items() if not used(config)]
-    return unused + ([] if has_checks(measured) else WORKS_OF_CHECKS)
+    if not has_checks(measured):
+        unused += WORKS_OF_CHECKS
+    if not is_mnist(found["data"]):
+        unused += ["mnist"] + (["iaf"] if slack(measured) <= 0 else [])
+    return unused
 
 
 def sentences(found: Dict[str, Any]) -> Dict[str, str]:
@@ -42,6 +50,8 @@ def sentences(found: Dict[str, Any]) -> Dict[str, str]:
     return {
         "score": score(config),
         "networks": networks(config),
+        "binarization": binarization(found),
+        "draw_of_bits": f"{config['binarize']} binarization",
         "optimization": optimization(found),
         "software": software(found["versions"]),
         "estimating": estimating(has_checks(measured)),
@@ -70,7 +80,14 @@ def networks(config: Dict[str, Any]) -> str:
 
 def _convolutions(config):
     hidden, channels, blocks = config["hidden"], config["channels"], config["blocks"]
-    side = int(round(config["x_dim"] ** 0.5))
+    settings = Config.from_dict(config)
+    side, padding = settings.padded_side, ""
+    if side > settings.side:
+        padding = (
+            f" The image is padded with zeros to ${side} times {side}$ pixels, and the "
+            "decoder's output is cut to the image, so that the padding has no "
+            "likelihood."
+        )
     sides = [side // 2**n for n in range(1, len(channels) + 1)]
     maps = [f"{c} feature maps of ${s} times {s}$" for c, s in zip(channels, sides)]
     times = f"{len(maps)} times, " if len(maps) > 1 else ""
@@ -90,7 +107,7 @@ def _convolutions(config):
         "$mus$ and $log sigmas$. The decoder is the mirror image: it takes the "
         f"concatenation of $ys$ and $zs$, of size ${config['n_classes']} + "
         f"{config['z_dim']}$, through the same layers in reverse to {config['x_dim']} "
-        "logits."
+        f"logits.{padding}"
     )
 
 
@@ -121,6 +138,32 @@ def _activation(config):
     return f"{config['activation']} activation{source}"
 
 
+def binarization(found: Dict[str, Any]) -> str:
+    """Return how training and test images become bits."""
+    how, seed = found["config"]["binarize"], found["evaluation"]["bits_seed"]
+    if how == "threshold":
+        return (
+            "A pixel is a 1 if its intensity, on a scale of 0 to 255, is at least "
+            f"{THRESHOLD}, in the training images and in the {whole(found['n_test'])} "
+            "test images."
+        )
+    text = (
+        "We take the intensity of a pixel, scaled to $[0, 1]$, as the probability of "
+        "a 1. "
+    )
+    if how == "static":
+        text += "The bits of the training images are drawn once. "
+    else:
+        text += (
+            "The bits of a training image are drawn again at every visit, which also "
+            "keeps the model from memorizing one binarization. "
+        )
+    return text + (
+        f"The bits of the {whole(found['n_test'])} test images are drawn once, with "
+        f"the fixed seed {seed}, so that every evaluation uses the same bits."
+    )
+
+
 def optimization(found: Dict[str, Any]) -> str:
     """Return the paragraph on optimizer, learning rate, average, steps and choice."""
     config = found["config"]
@@ -130,6 +173,8 @@ def optimization(found: Dict[str, Any]) -> str:
         _average(config, found["averaging"]),
         _decay(config),
         _importance_weighted(config),
+        _kl_weight(config),
+        _start(config),
         "@settings lists every setting of the run.",
         _length(config, found["last"], found["n_train"]),
         _choice(config),
@@ -207,6 +252,33 @@ def _importance_weighted(config):
     return text
 
 
+def _kl_weight(config):
+    if config["beta"] == 1.0 and not config["beta_warmup"]:
+        return ""
+    text = (
+        "The training maximizes another objective than the bound: the KL divergence "
+        f"has the weight ${setting(config['beta'])}$ in it"
+    )
+    if config["beta_warmup"]:
+        text += (
+            f", to which it rises in the first {percent(config['beta_warmup'], 0)} of "
+            "the steps"
+        )
+    return f"{text}. All bounds in this report are those without this weight."
+
+
+def _start(config):
+    parts = []
+    if config["origin"] != "none":
+        parts.append("The weights started from those of another run, not at random.")
+    if config["continued"]:
+        steps = listed([whole(step) for step in config["continued"]])
+        parts.append(
+            f"The run was trained to its end, and then further, from step {steps} on."
+        )
+    return " ".join(parts)
+
+
 def _length(config, last, n_train):
     asked = config["epochs"]
     text = (
@@ -229,9 +301,13 @@ def _choice(config):
             "We evaluate the checkpoint that is best on training images held out for "
             "this purpose."
         )
-    return (
-        "Nothing was chosen by the test set: we evaluate the weights of the last step."
-    )
+    chosen = "of the last step"
+    if config["continued"]:
+        chosen = (
+            "of the last step, or of the step where the further training began if the "
+            "bound in training had not become better"
+        )
+    return f"Nothing was chosen by the test set: we evaluate the weights {chosen}."
 
 
 def software(versions: Dict[str, str]) -> str:

@@ -1,20 +1,23 @@
 """`make report`: data, training, samples, evaluation and the PDF, one after another."""
 
+import dataclasses
 import subprocess
 import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional, Tuple
 
 from cvae import progress
-from cvae.config import preset
+from cvae.config import Config, preset
 from cvae.data import mnist
 from cvae.data.dataset import Dataset
-from cvae.data.download import MnistUnavailable
+from cvae.data.download import Unavailable
+from cvae.data.prepare import load_and_fit
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate, learning, tables
 from cvae.report import document, samples, typst
+from cvae.runs.dataset_file import label_of
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import RUNS, Run
 from cvae.storage.checkout import ROOT
@@ -30,7 +33,11 @@ SMALL = {"dataset": "mnist-5k", "epochs": 150.0}  # fewer images, more passes
 
 
 def make_report(
-    preset_name: str, output: Optional[Path], mnist_dir: Optional[Path]
+    preset_name: str,
+    output: Optional[Path],
+    mnist_dir: Optional[Path],
+    side: Optional[int] = None,
+    **changes: Any,
 ) -> int:
     """Run all stages up to report.pdf in `output`, and return the exit status.
 
@@ -38,17 +45,19 @@ def make_report(
     later call resumes a training that was stopped, and repeats no finished training or
     evaluation.
 
+    Args:
+        mnist_dir, side: see `cvae.data.load.load`.
+        changes: settings that differ from the preset's.
+
     Raises:
         CvaeError: one of the stages cannot be done.
     """
-    config = preset(preset_name)
+    asked = preset(preset_name, **changes)
     typst.check()
     learning.scikit("neighbors")  # raises now, not after the training, if it is missing
-    stages = _Stages(config)
+    stages = _Stages(asked)
     stages.begin("data")
-    dataset = load_or_fall_back(mnist_dir)
-    if dataset.name != config.dataset:
-        config = preset(preset_name, **SMALL)
+    dataset, config = load_or_fall_back(asked, mnist_dir, side)
     run = Run.open_or_create(RUNS / _run_name(preset_name, dataset), config)
 
     stages.begin("training")
@@ -75,20 +84,26 @@ def make_report(
     return 0
 
 
-def load_or_fall_back(mnist_dir: Optional[Path]) -> Dataset:
-    """Return MNIST, or mnist-5k if MNIST is not on disk and no mirror can be reached.
+def load_or_fall_back(
+    config: Config, mnist_dir: Optional[Path], side: Optional[int] = None
+) -> Tuple[Dataset, Config]:
+    """Return the data that `config` names, and settings for them.
 
-    The small subset is installed as the extra `offline`, and a box announces it.
+    Instead of MNIST, these are mnist-5k and settings for it if MNIST is not on disk and
+    no mirror can be reached. The small subset is installed as the extra `offline`, and
+    a box announces it.
     """
     try:
-        return mnist.load("mnist", mnist_dir)
-    except MnistUnavailable as error:
+        return load_and_fit(config, mnist_dir, side)
+    except Unavailable as error:
+        if config.dataset != "mnist":
+            raise
         print(error, file=sys.stderr)
     print(_box(mnist.note("mnist-5k"), "To train on all of MNIST, see above."))
     setup = ROOT / "scripts" / "setup_env.py"
     install = [sys.executable, str(setup), "--venv", sys.prefix, "--extra", "offline"]
     subprocess.call(install)
-    return mnist.load("mnist-5k")
+    return load_and_fit(dataclasses.replace(config, **SMALL))
 
 
 def _is_evaluated(run, dataset):
@@ -131,7 +146,7 @@ class _Stages:
 
 
 def _run_name(preset_name, dataset):
-    suffix = "" if dataset.name == "mnist" else f"-{dataset.name}"
+    suffix = "" if dataset.name == "mnist" else f"-{label_of(dataset.name)}"
     return f"report-{preset_name}{suffix}"
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import platform
+from pathlib import Path
 from typing import Any, Dict
 
 import numpy as np
@@ -12,7 +13,8 @@ from cvae.config import Config
 from cvae.data.dataset import Dataset
 from cvae.evaluation import sandwich, tables
 from cvae.inference import estimates, laplace
-from cvae.report import figures, findings, likelihood, method
+from cvae.plotting import panels
+from cvae.report import figures, findings, likelihood, method, words
 from cvae.report.numbers import (
     MINUS,
     duration,
@@ -29,7 +31,8 @@ from cvae.runs.run import Run, averages
 from cvae.storage import files
 
 PUBLISHED = SOURCE.with_name("published.json")
-MARKUP = (method, likelihood, findings)  # their `sentences` are in typst's markup
+# Modules whose `sentences` are in typst's markup.
+MARKUP = (words, method, likelihood, findings)
 
 
 def results(
@@ -53,6 +56,7 @@ def results(
     return with_text(
         {
             "config": run.config.to_dict(),
+            "data": run.data.to_dict(),
             "evaluation": evaluation,
             "pictures": facts,
             "published": files.read_json(PUBLISHED),
@@ -77,7 +81,9 @@ def results(
                 "generator": _count(weights, "gen/"),
                 "variational": _count(weights, "q_net/"),
             },
-            "per_class": figures.PER_CLASS,
+            "per_class": figures.per_class(
+                run.data.classes, np.unique(dataset.test.labels)
+            ),
             "versions": {
                 "python": platform.python_version(),
                 "tensorflow": " and ".join(dict.fromkeys(checkpoint.state.tensorflow)),
@@ -96,14 +102,20 @@ def with_text(found: Dict[str, Any]) -> Dict[str, Any]:
     These are numbers as strings, sentences in typst's markup, rows of tables, and the
     keys of works that are not cited.
     """
+    # An older run's settings lack the newer ones.
+    found = dict(found, config=Config.from_dict(found["config"]).to_dict())
     sentences = {}
     for part in MARKUP:
         sentences.update(part.sentences(found))
     text = {
+        "title": words.title(found["data"]),
         "numbers": numbers(found),
         "sentences": sentences,
         "tables": rows(found),
-        "left_out": method.left_out(found["config"], found["evaluation"]),
+        "left_out": method.left_out(found),
+        "has_published": words.is_mnist(found["data"]),
+        "has_paged_classes": words.is_paged(found["data"]),
+        "has_wide_matrix": panels.is_wide(len(found["data"]["classes"])),
     }
     return dict(found, text=text)
 
@@ -119,10 +131,8 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
     return {
         "duration": duration(found["last"]["seconds"]),
         "n_train": whole(found["n_train"]),
-        "n_test": whole(found["n_test"]),
         "n_images": whole(measured["n_images"]),
         "n_train_bound": whole(measured["train_bound"]["n_images"]),
-        "bits_seed": str(measured["bits_seed"]),
         "per_class": whole(found["per_class"]),
         "x_dim": str(config["x_dim"]),
         "z_dim": str(config["z_dim"]),
@@ -154,10 +164,6 @@ def numbers(found: Dict[str, Any]) -> Dict[str, str]:
         "pixel_nats": number(nats / config["x_dim"], 3),
         "kl_nats": number(measured["kl"]["mean"]),
         "kl_bits": whole(measured["kl"]["mean"] / math.log(2)),
-        "easiest": str(best["class"]),
-        "easiest_bound": number(best["bound"]),
-        "hardest": str(worst["class"]),
-        "hardest_bound": number(worst["bound"]),
         "bound_range": number(best["bound"] - worst["bound"]),
         "reconstruction_range": number(
             best["reconstruction"] - worst["reconstruction"]
@@ -193,13 +199,10 @@ def _of_checks(found):
 
 def rows(found: Dict[str, Any]) -> Dict[str, Any]:
     """Return the rows of the report's tables, cell by cell as it prints them."""
-    published = found["published"]
+    published, data = found["published"], found["data"]
     return {
-        "settings": [
-            [field.name, setting(found["config"][field.name]), field.metadata["help"]]
-            for field in dataclasses.fields(Config)
-        ],
-        "classes": _classes(found["evaluation"]["per_class"]),
+        "settings": _settings(found),
+        "classes": _classes(found["evaluation"]["per_class"], data),
         "published": {
             quantity: [
                 _published(row) for row in likelihood.of_quantity(published, quantity)
@@ -210,14 +213,38 @@ def rows(found: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _classes(per_class):
-    """Rows by name, a cell for each class."""
-    places = {"bound": 1, "reconstruction": 1, "kl": 1}
-    places.update(log_likelihood=1, marginal=1, n=0, errors=0)
-    cells = {
-        name: [number(row[name], p) for row in per_class] for name, p in places.items()
-    }
-    return dict(cells, digit=[str(row["class"]) for row in per_class])
+def _settings(found):
+    """Rows of name, value and meaning, without settings that few runs have."""
+    values = dict(found["config"])
+    # The report has names, not places on a disk; a table of its own has the classes.
+    values["dataset"] = words.shortened(found["data"]["name"], words.IN_TEXT)
+    values["origin"] = words.shortened(Path(values["origin"]).name, words.IN_TEXT)
+    n_names = len(values["class_names"])
+    values["class_names"] = f"{n_names} names" if n_names else None
+    rare = ("class_names", "test_share", "origin", "continued")
+    return [
+        [field.name, setting(values[field.name]), field.metadata["help"]]
+        for field in dataclasses.fields(Config)
+        if field.name not in rare or values[field.name] not in (None, [], "none")
+    ]
+
+
+def _classes(per_class, data):
+    """Rows by name, a cell for each class; these are columns where classes have names.
+
+    Digits need no other name.
+    """
+    classes = [row["class"] for row in per_class]
+    cells = {"digit" if words.is_mnist(data) else "number": list(map(str, classes))}
+    texts = {"name": words.is_named(data), "label": words.is_mapped(data)}
+    for (key, there), found in zip(texts.items(), (data["classes"], data["values"])):
+        if there:
+            cells[key] = [words.cell(found[c]) for c in classes]
+    places = {"n": 0, "reconstruction": 1, "kl": 1, "bound": 1}
+    places.update(log_likelihood=1, marginal=1, errors=0)
+    for name, p in places.items():
+        cells[name] = [number(row[name], p) for row in per_class]
+    return cells
 
 
 def _published(row):
@@ -261,7 +288,7 @@ def _ours(found):
                 if quantity == "error rate"
                 else with_error(value)
             ),
-            "binarization": "dynamic",
+            "binarization": config["binarize"],
             "particles": whole(value["particles"]),
             "differs": differs[quantity],
         }

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple, Optional, Sequence, Tuple
 
-from cvae.data import mnist
 from cvae.data.checks import check_classes
 from cvae.errors import CvaeError
 from cvae.inference import generate
 from cvae.inference.trained import Model
 from cvae.plotting import grids
+from cvae.plotting.labels import Label
 from cvae.runs.run import Run, check_finite
 from cvae.storage.npz import write_arrays
 
@@ -59,6 +59,7 @@ def write_samples(
         images = generate.draw_bits(images, options.seed)
     arrays = grid.with_suffix(".npz") if grid else run.samples_path
     grid = grid or run.figures_dir / "samples.png"
-    grids.sample_grid(grid, images, classes, mnist.note(run.config.dataset))
+    labels = [Label(c, run.data.classes[c]) for c in classes]
+    grids.sample_grid(grid, images, labels, run.data.note)
     write_arrays(arrays, {"x": images, "y": classes, "seed": options.seed})
     return grid, arrays

@@ -38,6 +38,7 @@ class State(NamedTuple):
     bound_steps: int = 0
     best: Optional[float] = None  # held-out bound of the best checkpoint
     config: Optional[Dict[str, Any]] = None  # the settings of the training
+    to_beat: Optional[float] = None  # training bound of the plan before, of a new plan
 
 
 class Checkpoint(NamedTuple):
@@ -83,6 +84,12 @@ class Checkpoints:
             index["best"] = entry
         files.write_json(self._index_path, index)
         self._delete_all_but(index)
+
+    def keep_latest(self) -> None:
+        """Make the latest checkpoint the best one, if none is."""
+        index = self._index(_ignore)
+        if "best" not in index:
+            files.write_json(self._index_path, dict(index, best=index["recent"][0]))
 
     def load(self, best: bool, warn: Callable[[str], None]) -> Optional[Checkpoint]:
         """Return the best checkpoint, or else the latest; None if none is whole.
@@ -196,6 +203,7 @@ STATE = {
     "bound_sum?": NUMBER,
     "bound_steps?": WHOLE,
     "best?": NUMBER_OR_NULL,
+    "to_beat?": NUMBER_OR_NULL,
     "config?": Form("an object or null", lambda v: v is None or isinstance(v, dict)),
 }
 CHECKPOINT_NAME = Form("the name of a checkpoint", _is_checkpoint_name)

@@ -1,6 +1,7 @@
 """A run: its directory, its settings, and the files that programs share in it.
 
-runs/<name>/config.json  metrics.jsonl  checkpoints/  events (TensorBoard)
+runs/<name>/config.json  dataset.json  metrics.jsonl  checkpoints/
+            events (TensorBoard)
             evaluation.json  evaluation.npz  samples.npz  figures/
 """
 
@@ -14,8 +15,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 
 from cvae.config import Config
+from cvae.data.dataset import Dataset, Facts
 from cvae.errors import CvaeError, note, shown, suggest, warn_once
-from cvae.runs import evaluation_file, metrics_file
+from cvae.runs import dataset_file, evaluation_file, metrics_file
 from cvae.runs.checkpoints import Checkpoint, Checkpoints, averages
 from cvae.storage import files
 from cvae.storage.checkout import in_checkout
@@ -104,6 +106,26 @@ class Run:
         """
         return _lock(self.path)
 
+    # Data
+
+    @property
+    def data(self) -> Facts:
+        """What the run was trained on: name, path, SHA-256, counts, names of classes.
+
+        Raises:
+            CvaeError: `dataset.json` is damaged.
+        """
+        return dataset_file.read(self._file("dataset.json"), self.config)
+
+    def keep_data(self, dataset: Dataset) -> None:
+        """Write `dataset.json`: the run is trained on `dataset`.
+
+        Raises:
+            CvaeError: it was trained on other data before.
+        """
+        known = self.data
+        dataset_file.keep(self._file("dataset.json"), self.path, known, dataset)
+
     # Metrics
 
     def append_metrics(self, row: Dict[str, Any]) -> None:
@@ -153,7 +175,7 @@ class Run:
                 f"{self.path} has {fault} it with `python scripts/train.py --resume "
                 f"--run {self.path}`, or choose another --run"
             )
-        self._check_settings(checkpoint.state.config)
+        self._check_settings(checkpoint.state)
         return checkpoint
 
     def weights(self, warn: Callable[[str], None] = warn_once) -> Dict[str, np.ndarray]:
@@ -168,11 +190,27 @@ class Run:
         """Return whether a checkpoint was ever written."""
         return self._checkpoints.exist()
 
-    def _check_settings(self, trained):
-        """Refuse a `config.json` with other settings than the `trained` ones."""
-        if trained is None:  # an older checkpoint does not name them
+    def go_on(self, config: Config) -> None:
+        """Give the trained run the settings of a new plan.
+
+        What programs read is the checkpoint before until the new plan is finished and
+        better.
+        """
+        self._checkpoints.keep_latest()
+        files.write_json(self._file("config.json"), config.to_dict())
+        self.config = config
+
+    def _check_settings(self, state):
+        """Refuse a `config.json` with other settings than those of the training."""
+        if state.config is None:  # an older checkpoint does not name them
             return
-        before, now = Config.from_dict(trained).to_dict(), self.config.to_dict()
+        before, now = Config.from_dict(state.config).to_dict(), self.config.to_dict()
+        known = before["continued"]
+        since = now["continued"][len(known) :]
+        if since and now["continued"][: len(known)] == known and state.step <= since[0]:
+            # The checkpoint is of a plan that is followed by another one.
+            names = ("epochs", "minutes", "continued")
+            before.update((name, now[name]) for name in names)
         changes = [
             f"{name} was {shown(before[name])} and is {shown(now[name])}"
             for name in now
@@ -186,13 +224,15 @@ class Run:
 
     # Results
 
-    def write_evaluation(self, results: Dict[str, Any]) -> None:
-        """Write `evaluation.json`."""
-        files.write_json(self._file(_EVALUATION), results)
+    def write_evaluation(self, results: Dict[str, Any], label: str = "") -> None:
+        """Write `evaluation.json`; a `label` names data that are not the run's."""
+        files.write_json(self._file(_labelled(_EVALUATION, label)), results)
 
-    def write_evaluation_arrays(self, arrays: Dict[str, np.ndarray]) -> None:
+    def write_evaluation_arrays(
+        self, arrays: Dict[str, np.ndarray], label: str = ""
+    ) -> None:
         """Write `evaluation.npz`: `step`, and arrays with a value for each image."""
-        write_arrays(self._file(_EVALUATION_ARRAYS), arrays)
+        write_arrays(self._file(_labelled(_EVALUATION_ARRAYS, label)), arrays)
 
     def evaluation(self) -> Dict[str, Any]:
         """Return `evaluation.json` after checks of its form.
@@ -316,6 +356,11 @@ def check_finite(
         f"{run.path}: {name} is not finite{when}: its training diverged; {kept}train "
         f"again with a --learning-rate below {run.config.learning_rate:g}"
     )
+
+
+def _labelled(name, label):
+    stem, suffix = name.split(".")
+    return f"{stem}-on-{label}.{suffix}" if label else name
 
 
 def _lock(path):

@@ -68,6 +68,8 @@ def _description(run: Run, dataset: Dataset) -> Iterator[str]:
     yield (
         f"data      {dataset.name}: {n_train:,} training images, {n_test:,} test images"
     )
+    if dataset.classes:
+        yield f"classes   {', '.join(dataset.classes)}"
     if dataset.note:
         yield f"note      {dataset.note}"
     yield f"library   TensorFlow {compat.VERSION}, {zs.IMPLEMENTATION}"

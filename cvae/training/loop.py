@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
@@ -12,8 +13,8 @@ from cvae import zs
 from cvae.backend import compat
 from cvae.cli import STOP_SIGNALS
 from cvae.config import Config
-from cvae.data.checks import check_dataset
 from cvae.data.dataset import Dataset, Split
+from cvae.data.prepare import prepared
 from cvae.errors import CvaeError, warn_once
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run, check_finite
@@ -61,9 +62,10 @@ def train(
             the disk refuses.
         Interrupted: SIGINT, SIGTERM or SIGHUP came.
     """
-    check_dataset(dataset, run.config.n_classes, run.config.x_dim)
+    given, dataset = dataset, prepared(dataset, run.config)
     with contextlib.ExitStack() as opened:
         opened.enter_context(run.lock())
+        run.keep_data(given)
         stopped_by = opened.enter_context(_stop_signals())
         loop = _Loop(run, dataset, watcher or Watcher(), opened)
         while not loop.finished():
@@ -83,7 +85,8 @@ def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
     last sixth of the training images (MNIST: 10,000), which choose the best checkpoint.
 
     Raises:
-        CvaeError: there is only one training image, and `config.validate`.
+        CvaeError: with `config.validate`, there is only one training image, or a class
+            has all of its images in the last sixth.
     """
     if not config.validate:
         return dataset.train, dataset.test, "test"
@@ -91,6 +94,12 @@ def splits(dataset: Dataset, config: Config) -> Tuple[Split, Split, str]:
     n = len(images) * 5 // 6
     if not n:
         raise CvaeError("one training image cannot be split: leave out validate")
+    lost = np.setdiff1d(labels[n:], labels[:n])
+    if lost.size:
+        raise CvaeError(
+            f"all training images of class {lost[0]} are among the last sixth, which "
+            "validate holds out: leave it out, or put the images into another order"
+        )
     return Split(images[:n], labels[:n]), Split(images[n:], labels[n:]), "validation"
 
 
@@ -112,6 +121,8 @@ class _Loop:
             self._restore(run.load_checkpoint())
         else:
             self._take_trainer()
+            if run.config.origin != "none":
+                self._trainer.start_from(Run(Path(run.config.origin)).weights())
         self._state = self._state._replace(config=run.config.to_dict())
         self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
@@ -141,7 +152,8 @@ class _Loop:
         n_steps = min(end - first for end in ends if end > first)
         order = schedule.order(first, n_steps, self._n_images, self._config)
         rates = schedule.rates(plan, first, n_steps, self._config)
-        bounds = self._trainer.steps(first, order, rates)
+        weights = schedule.kl_weights(plan, first, n_steps, self._config)
+        bounds = self._trainer.steps(first, order, rates, weights)
         first_bad = first + int(np.argmin(np.isfinite(bounds)))
         check_finite(bounds, self._run, "the bound", first_bad)
         step = first + n_steps
@@ -187,6 +199,39 @@ class _Loop:
             f"last step, {step}: restore the file, or train a new run"
         )
 
+    def _begin_plan(self):
+        """Go on from the end of a plan to the run's new one."""
+        step, rows = self._state.step, self._run.metrics()
+        plan = schedule.next_plan(
+            self._config, self._n_images, step, self._state.seconds
+        )
+        reached = [rows[-1]["train_bound"]] if rows else []
+        reached += [] if self._state.to_beat is None else [self._state.to_beat]
+        self._state = self._state._replace(
+            plan=plan, to_beat=max(reached, default=None)
+        )
+        warn_once(
+            f"{self._run.path} goes on from the end of its plan at step {step:,}: its "
+            "bits will be those of neither plan. Programs use its weights from there "
+            "until the new plan has ended with a better bound"
+        )
+
+    def _beats_plan_before(self, row):
+        """Return whether a new plan that ends now is worth its weights.
+
+        Training images decide, because test images decide nothing.
+        """
+        if self._state.to_beat is None or not self.finished():
+            return False
+        if row["train_bound"] > self._state.to_beat:
+            return True
+        warn_once(
+            f"{self._run.path} has not become better: the bound of the last epoch's "
+            f"training is {row['train_bound']:.3f} nats, before the new plan it was "
+            f"{self._state.to_beat:.3f}; the weights from there are kept"
+        )
+        return False
+
     def _take_trainer(self, arrays=None):
         """Open the trainer of the next step, in the state of `arrays`."""
         self._trainers.close()
@@ -208,8 +253,9 @@ class _Loop:
             row[self._bound_name] = bound
             best = self._state.best is None or bound > self._state.best
             best = best and self._config.validate
+            best = best or not self._config.validate and self._beats_plan_before(row)
         self._state = self._state._replace(bound_sum=0.0, bound_steps=0)
-        if best:
+        if best and self._config.validate:
             self._state = self._state._replace(best=bound)
         self._run.append_metrics(row)
         tensorboard.write_row(self._events, row)
@@ -260,6 +306,9 @@ class _Loop:
             )
         state = checkpoint.state
         self._state = state._replace(plan=schedule.Plan(*state.plan))
+        before = () if state.config is None else state.config.get("continued", ())
+        if tuple(before) != self._config.continued:
+            self._begin_plan()
         self._take_trainer(checkpoint.arrays)
         before = (state.tensorflow[-1], state.zhusuan[-1])
         now = (compat.VERSION, zs.IMPLEMENTATION)

@@ -41,6 +41,17 @@ def full_plan(config: Config, n_images: int) -> Plan:
     return Plan(0, 0.0, max(1, round(config.epochs * n_images / config.batch_size)))
 
 
+def next_plan(config: Config, n_images: int, step: int, seconds: float) -> Plan:
+    """Return the plan of a trained run that goes on, at `step` after `seconds`.
+
+    Its progress is what it would be if it had been the plan from the start.
+    """
+    plan = full_plan(config, n_images)
+    if plan.end == ENDLESS:
+        return Plan(step, min(1.0, seconds / (60.0 * config.minutes)), ENDLESS)
+    return plan
+
+
 def refit(plan: Plan, step: int, fits: int, goal: int) -> Plan:
     """Return `plan`, changed at `step` so that it ends within `fits` more steps.
 
@@ -75,6 +86,18 @@ def rates(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
     return np.array(
         [config.learning_rate * d * r for d, r in zip(decay, rise)], np.float32
     )
+
+
+def kl_weights(plan: Plan, first: int, n_steps: int, config: Config) -> np.ndarray:
+    """Return the weight of the KL divergence in `n_steps` steps, float32 `[n_steps]`.
+
+    It is `config.beta`, to which it rises linearly in `config.beta_warmup` of the run.
+    """
+    progress = np.array([plan.at(step) for step in range(first, first + n_steps)])
+    if not config.beta_warmup:
+        return np.full(n_steps, config.beta, np.float32)
+    rise = np.minimum(1.0, progress / config.beta_warmup)
+    return (config.beta * rise).astype(np.float32)
 
 
 def _decay(progress, config):

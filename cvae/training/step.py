@@ -1,7 +1,7 @@
 """The SGVB training graph, and the session that holds its state."""
 
 import dataclasses
-from typing import Dict
+from typing import Dict, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -58,7 +58,11 @@ class Trainer:
             self._session.run(self._initialize, start)
 
     def steps(
-        self, first_step: int, order: np.ndarray, rates: np.ndarray
+        self,
+        first_step: int,
+        order: np.ndarray,
+        rates: np.ndarray,
+        kl_weights: Optional[np.ndarray] = None,
     ) -> np.ndarray:
         """Take one step for each row of `order`.
 
@@ -66,11 +70,14 @@ class Trainer:
             first_step: number of the first step, which keys its draws.
             order: image numbers, int32 `[steps, batch]`.
             rates: learning rate of each step, float32 `[steps]`.
+            kl_weights: of the KL divergence, float32 `[steps]`, if `config.weighs_kl`.
 
         Returns:
             Mean bound on log p(x | y) of each step's batch in nats, `[steps]`.
         """
         feed = {self._first: first_step, self._order: order, self._rates: rates}
+        if self._kl_weights is not None:
+            feed[self._kl_weights] = kl_weights
         return self._session.run(self._bounds, feed)
 
     def state(self) -> Dict[str, np.ndarray]:
@@ -89,6 +96,16 @@ class Trainer:
         """
         compat.load(self._session, self._variables, arrays)
 
+    def start_from(self, weights: Dict[str, np.ndarray]) -> None:
+        """Replace the initial weights, and their average, by `weights`, by name.
+
+        Raises:
+            CvaeError: the weights belong to another architecture.
+        """
+        named = {name: self._variables[name] for name in self._averages}
+        compat.load(self._session, named, weights)
+        compat.load(self._session, self._averages, weights)
+
     def __enter__(self):
         return self
 
@@ -105,10 +122,14 @@ class Trainer:
         self._first = tf.placeholder(tf.int64, [])
         self._order = tf.placeholder(tf.int32, [None, config.batch_size])
         self._rates = tf.placeholder(tf.float32, [None])
+        self._kl_weights = None
+        if config.weighs_kl:
+            self._kl_weights = tf.placeholder(tf.float32, [None])
 
         def one_step(i, bounds):
             chosen = self._order[i]
             step = self._first + tf.cast(i, tf.int64)
+            weight = None if self._kl_weights is None else self._kl_weights[i]
             bound, update = _sgvb_step(
                 tf.gather(images, chosen),
                 tf.one_hot(tf.gather(labels, chosen), config.n_classes),
@@ -116,6 +137,7 @@ class Trainer:
                 self._rates[i],
                 config,
                 weighted,
+                weight,
             )
             with tf.control_dependencies([update]):
                 return i + 1, bounds.write(i, bound)
@@ -173,14 +195,14 @@ def _log_odds(images):
     return np.log(share / (1.0 - share)).astype(np.float32)
 
 
-def _sgvb_step(intensities, y, step, rate, config, weighted):
+def _sgvb_step(intensities, y, step, rate, config, weighted, kl_weight):
     """Return the batch's mean bound on log p(x | y), and one update of θ and φ."""
     n_towers = _n_towers(config)
     sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
     parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
     nets = model.build_networks(config)
     towers = [
-        _tower(nets, *part, step * TOWERS + i, config, weighted)
+        _tower(nets, *part, step * TOWERS + i, config, weighted, kl_weight)
         for i, part in enumerate(parts)
     ]
     costs, bounds = zip(*towers)
@@ -197,13 +219,15 @@ def _n_towers(config):
     return min(TOWERS, config.batch_size)
 
 
-def _tower(nets, intensities, y, number, config, weighted):
+def _tower(nets, intensities, y, number, config, weighted, kl_weight):
     """Return cost and bound on log p(x, y) of each image; `number` keys the draws."""
     x = stateless.binarize(
         intensities, stateless.key(config.seed, number, "binarization")
     )
     posterior_key = stateless.key(config.seed, number, "posterior")
     bound = model.lower_bound(nets, x, y, posterior_key, config, config.particles)
+    if kl_weight is not None:
+        return _weigh_kl(bound, kl_weight), bound
     if not weighted:
         return bound.sgvb(), bound
     log_joint = bound.bn.log_joint()
@@ -211,3 +235,9 @@ def _tower(nets, intensities, y, number, config, weighted):
         lambda _: log_joint, {}, variational=bound.variational, axis=0
     )
     return tighter.sgvb(), bound
+
+
+def _weigh_kl(bound, weight):
+    """Return the cost β KL(q || p) - E_q[log p(x | y, z)] (Higgins et al. 2017)."""
+    reconstruction = tf.reduce_mean(bound.bn.cond_log_prob("x"), 0)
+    return weight * bound.sgvb() - (1.0 - weight) * reconstruction

@@ -8,8 +8,8 @@ import numpy as np
 from cvae.backend import threads, workers
 from cvae.backend.workers import Workers
 from cvae.cli import process
-from cvae.data import mnist
 from cvae.progress import Progress
+from cvae.runs import dataset_file
 from cvae.runs.run import Member, Run
 from cvae.training import loop
 
@@ -23,7 +23,7 @@ def train_runs(
     locked while it is trained. On several machines, all must reach the same `path`s.
 
     Args:
-        mnist_dir: where the workers find the data, see `cvae.data.mnist.load`.
+        mnist_dir: where the workers find the data, see `cvae.data.load.load`.
         where: a backend with processes, by default one for each two cores, as many as
             a training keeps busy.
 
@@ -57,7 +57,8 @@ def _train(task):
     path, config, mnist_dir = task
     process.silence_libraries()
     run = Run.open_or_create(path, config)
-    return loop.train(run, mnist.load(config.dataset, mnist_dir))
+    dataset, _ = dataset_file.load_for(run, mnist_dir)
+    return loop.train(run, dataset)
 
 
 def table(groups: Dict[str, Sequence[Dict[str, Any]]]) -> str:

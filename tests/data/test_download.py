@@ -18,10 +18,17 @@ import hostile_server
 import pooch  # noqa: F401 (so that no test waits for the import)
 import pytest
 from paths import ROOT
-from tiny_mirrors import LIMITS, PACKED, TINY, assert_all_there, one_line
+from tiny_mirrors import (
+    LIMITS,
+    PACKED,
+    TINY,
+    assert_all_there,
+    download,
+    one_line,
+)
 
 from cvae.data import mnist
-from cvae.data.download import MnistUnavailable
+from cvae.data.download import Unavailable
 from cvae.errors import CvaeError
 
 IMPATIENT = LIMITS._replace(silence=1, grace=2, min_rate=1e6)
@@ -57,10 +64,11 @@ PASSING = ("500", "503", "reset", "reset_at_once", "short", "gibberish")
 
 FETCH = """
 import json, sys
-from cvae.data import mnist
+from cvae.data.download import Limits
+from cvae.data.published import Publication, PublishedFile, download
 destination, mirrors, files, limits = json.loads(sys.argv[1])
-files = [mnist.IdxFile(*file) for file in files]
-mnist.download(destination, mirrors, files, mnist.Limits(*limits))
+files = [PublishedFile(*file) for file in files]
+download(Publication("MNIST", files, mirrors, "", Limits(*limits)), destination)
 """
 
 
@@ -77,7 +85,7 @@ def limits_for(fault):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_next_mirror_makes_good_for_a_fault(server, tmp_path, fault):
     mirrors = [mirror(server, fault), server.mirror("good")]
-    mnist.download(tmp_path / "mnist", mirrors, TINY, limits_for(fault))
+    download(tmp_path / "mnist", mirrors, limits_for(fault))
     assert_all_there(tmp_path / "mnist")
     # The mirror that failed is not asked for the other files.
     assert [name for asked, name in server.log if asked == "good"] == list(PACKED)
@@ -88,8 +96,8 @@ def test_next_mirror_makes_good_for_a_fault(server, tmp_path, fault):
 def test_fault_everywhere_is_one_line_and_leaves_nothing(server, tmp_path, fault):
     mirrors = [mirror(server, fault), server.mirror("404")]
     start = time.monotonic()
-    with pytest.raises(MnistUnavailable) as error:
-        mnist.download(tmp_path / "mnist", mirrors, TINY, limits_for(fault))
+    with pytest.raises(Unavailable) as error:
+        download(tmp_path / "mnist", mirrors, limits_for(fault))
     assert time.monotonic() - start < 60  # seconds where nothing else runs: 6 at most
     # What may pass gets a second chance; one that said no is not asked again.
     asked = [mirror for mirror, _ in server.log]
@@ -106,13 +114,13 @@ def test_fault_everywhere_is_one_line_and_leaves_nothing(server, tmp_path, fault
 
 @pytest.mark.parametrize("kind", ["good", "apache", "moved"])
 def test_well_meant_answers_are_taken(server, tmp_path, kind):
-    mnist.download(tmp_path, [server.mirror(kind)], TINY, LIMITS)
+    download(tmp_path, [server.mirror(kind)])
     assert_all_there(tmp_path)
 
 
 def test_busy_mirror_is_asked_again_but_not_one_that_said_no(server, tmp_path):
     mirrors = [server.mirror("busy_once"), server.mirror("404")]
-    mnist.download(tmp_path, mirrors, TINY, LIMITS)
+    download(tmp_path, mirrors)
     assert_all_there(tmp_path)
     asked = [fault for fault, _ in server.log]
     assert asked == ["busy_once", "404", "busy_once"] + ["busy_once"] * 3
@@ -120,7 +128,7 @@ def test_busy_mirror_is_asked_again_but_not_one_that_said_no(server, tmp_path):
 
 def test_mirrors_are_asked_in_their_order(server, tmp_path):
     faults = ["404", "html", "403", "good"]
-    mnist.download(tmp_path, [server.mirror(f) for f in faults], TINY, LIMITS)
+    download(tmp_path, [server.mirror(f) for f in faults])
     assert [fault for fault, _ in server.log] == faults + ["good"] * 3
 
 
@@ -135,8 +143,8 @@ def test_real_mirrors_are_the_buckets_and_the_original_site_last():
 
 
 def test_failure_at_the_third_file_leaves_none(server, tmp_path):
-    with pytest.raises(MnistUnavailable, match="t10k-images"):
-        mnist.download(tmp_path / "mnist", [server.mirror("first_two")], TINY, LIMITS)
+    with pytest.raises(Unavailable, match="t10k-images"):
+        download(tmp_path / "mnist", [server.mirror("first_two")])
     assert not (tmp_path / "mnist").exists()
 
 
@@ -144,7 +152,7 @@ def test_bomb_is_never_expanded(server, tmp_path):
     tracemalloc.start()
     try:
         with pytest.raises(CvaeError):
-            mnist.download(tmp_path, [server.mirror("bomb")], TINY, LIMITS)
+            download(tmp_path, [server.mirror("bomb")])
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -167,7 +175,7 @@ def test_full_disk_leaves_what_was_there(server, tmp_path, monkeypatch, failing)
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(CvaeError, match="No space left") as error:
-        mnist.download(tmp_path, [server.mirror("good")], TINY, LIMITS)
+        download(tmp_path, [server.mirror("good")])
     assert list(PACKED)[failing] in one_line(error)
     assert os.listdir(str(tmp_path)) == [old.name]
     assert old.read_bytes() == b"old"
@@ -179,14 +187,14 @@ def test_destination_without_permission_is_one_line(server, tmp_path, monkeypatc
 
     monkeypatch.setattr("cvae.storage.files.tempfile.mkstemp", refuse)
     with pytest.raises(CvaeError, match="Permission denied") as error:
-        mnist.download(tmp_path / "mnist", [server.mirror("good")], TINY, LIMITS)
+        download(tmp_path / "mnist", [server.mirror("good")])
     assert str(tmp_path / "mnist") in one_line(error)
 
 
 def test_destination_below_a_file_is_one_line(server, tmp_path):
     (tmp_path / "file").write_bytes(b"mine")
     with pytest.raises(CvaeError, match="cannot write") as error:
-        mnist.download(tmp_path / "file" / "x", [server.mirror("good")], TINY, LIMITS)
+        download(tmp_path / "file" / "x", [server.mirror("good")])
     one_line(error)
     assert (tmp_path / "file").read_bytes() == b"mine"
 
@@ -198,7 +206,7 @@ def test_interrupt_while_writing_leaves_nothing(server, tmp_path, monkeypatch, m
 
     monkeypatch.setattr(moment, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        mnist.download(tmp_path, [server.mirror("good")], TINY, LIMITS)
+        download(tmp_path, [server.mirror("good")])
     assert os.listdir(str(tmp_path)) == []
 
 

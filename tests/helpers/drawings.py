@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 from matplotlib.image import imread
 
-from cvae.plotting import grids, lines, panels, style
+from cvae.plotting import grids, labels, lines, panels, style
 
 NOTE = (
     "Not the full MNIST: 4,000 training and 1,000 held-out test images, so results "
@@ -41,8 +41,9 @@ def _inside(is_line):
     """Slices between the runs of True in `is_line`, but for gaps that are no cells."""
     positions = np.flatnonzero(is_line)
     gaps = [slice(a + 1, b) for a, b in zip(positions, positions[1:]) if b > a + 1]
-    widest = max(gap.stop - gap.start for gap in gaps)
-    return [gap for gap in gaps if gap.stop - gap.start == widest]
+    widths = [gap.stop - gap.start for gap in gaps]
+    usual = np.bincount(widths).argmax()
+    return [gap for gap, width in zip(gaps, widths) if width == usual]
 
 
 def unscaled(cell, side):
@@ -69,6 +70,43 @@ def texts(path):
         (t.text, *(float(n) for n in re.findall(r"[-\d.]+", t.get("transform"))[-2:]))
         for t in found
     ]
+
+
+def boxes(path):
+    """(text, left, top, right, bottom) of every text of an SVG, in points.
+
+    The width is that of the font; of the height, that of small letters is taken.
+    """
+    found = []
+    for element in root(path).iter(_SVG + "text"):
+        look, place = element.get("style"), element.get("transform")
+        size = float(re.search(r"([\d.]+)px", look).group(1))
+        anchor = re.search(r"text-anchor: (\w+)", look)
+        numbers = [float(n) for n in re.findall(r"-?[\d.]+", place)]
+        x, y = numbers[:2] if place.startswith("translate") else numbers[1:]
+        is_turned = abs(numbers[-1 if place.startswith("translate") else 0]) == 90
+        letters = (element.text or "").split("\u2192")  # the arrow is as wide as high
+        wide = sum(labels.width(part, size) for part in letters)
+        wide, high = wide + (len(letters) - 1) * size, 0.45 * size
+        start = {"middle": wide / 2, "end": wide}.get(anchor and anchor.group(1), 0.0)
+        box = (x - start, y - high, x - start + wide, y)
+        if is_turned:
+            box = (x - high, y + start - wide, x, y + start)
+        found.append((element.text, *box))
+    return found
+
+
+def assert_words_are_apart(path):
+    """No text of an SVG leaves the figure or touches another one."""
+    width, height = (float(n) for n in root(path).get("viewBox").split()[2:])
+    found = [box for box in boxes(path) if box[0]]
+    for text, left, top, right, bottom in found:
+        assert left >= 0 and top >= 0 and right <= width and bottom <= height, text
+    edges = np.array([box[1:] for box in found])
+    left, top, right, bottom = (edges[:, n, None] for n in range(4))
+    touch = (left < right.T) & (right > left.T) & (top < bottom.T) & (bottom > top.T)
+    touching = np.argwhere(np.triu(touch, 1))
+    assert not len(touching), [[found[i][0] for i in pair] for pair in touching[:5]]
 
 
 def words(path):
@@ -173,13 +211,13 @@ EVERY = {
         path,
         images(3, 2, 49),
         images(3, 8, 49, 1),
-        ["as 4", "as 4", "as 7"],
+        [4, 4, 7],
         [("within a class", 1), ("across classes", 2)],
         note,
     ),
     "extremes": lambda path, note: grids.ranked_grid(path, ranked(), [4, 7], 0, note),
     "mistakes": lambda path, note: grids.captioned_grid(
-        path, images(1, 7, 49)[0], [f"4 -> {n}" for n in range(7)], note
+        path, images(1, 7, 49)[0], [(4, n) for n in range(7)], note
     ),
     "curves": lambda path, note: lines.curves(path, metrics(), note),
     "latent_kl": lambda path, note: lines.latent_kl(

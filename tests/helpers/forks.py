@@ -7,6 +7,7 @@ start of the interpreter itself is tested where scripts are run by `subprocess`.
 
 import atexit
 import functools
+import gc
 import json
 import os
 import resource
@@ -125,6 +126,7 @@ def _server():
 
 
 def _serve():
+    gc.set_threshold(10**6)  # as _env.py of the scripts has it
     _import_all()
     import inherited_graphs
     import tiny
@@ -143,6 +145,7 @@ def _serve():
             if graphs:
                 settings, n_images = graphs
                 inherited_graphs.build(preset("default", **settings), n_images)
+            gc.freeze()  # a collection in the fork would copy all pages
             reply = os.fork()
             if reply == 0:
                 _live(**request)

@@ -10,9 +10,11 @@ from cvae.training.step import Trainer
 LOOP_ONLY = {  # settings that change no graph
     "epochs": 1.0,
     "minutes": None,
+    "continued": (),
     "evaluate_every": 1,
     "iwae_share": 0.0,
     "learning_rate": 1e-3,
+    "origin": "none",
     "schedule": "constant",
     "validate": False,
     "warmup": 0,

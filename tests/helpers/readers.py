@@ -18,7 +18,8 @@ from typing import Any, Callable, List, NamedTuple
 import numpy as np
 
 from cvae.config import Config
-from cvae.data import mnist
+from cvae.data import idx, published
+from cvae.data.published import PublishedFile
 from cvae.errors import CvaeError
 from cvae.evaluation.partial import Partial
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State, read_checkpoint
@@ -91,18 +92,18 @@ def make_readers(folder: Path):
 
 
 def _read_images(data, folder):
-    images = mnist.parse_idx_images(data, "file")
+    images = idx.parse_idx_images(data, "file")
     assert images.tobytes() == data[16:] and images.shape[1] == 784
 
 
 def _read_labels(data, folder):
-    labels = mnist.parse_idx_labels(data, "file")
+    labels = idx.parse_idx_labels(data, "file")
     assert labels.tobytes() == data[8:] and labels.max() < 10
 
 
 def _read_gzip(data, folder):
-    file = mnist.IdxFile("labels", len(_LABELS), hashlib.sha256(_LABELS).hexdigest())
-    assert mnist._verify(data, file, "file") == _LABELS
+    file = PublishedFile("labels", len(_LABELS), hashlib.sha256(_LABELS).hexdigest())
+    assert published._verify(data, file, "file") == _LABELS
 
 
 def _read_config(data, folder):

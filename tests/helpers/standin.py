@@ -8,6 +8,7 @@ import pypdf
 
 from cvae.config import Config
 from cvae.data import mnist
+from cvae.data.dataset import Facts, numbered
 from cvae.report import figures, typst
 from cvae.report.results import PUBLISHED, with_text
 from cvae.storage import files
@@ -21,7 +22,13 @@ def estimate(mean, stderr, **more):
     return dict(mean=mean, stderr=stderr, **more)
 
 
-def evaluation(**changes):
+def data(name="mnist", classes=None, values=(), note=""):
+    """The facts of a data set as results.json has them; without names, of digits."""
+    classes = numbered(10) if classes is None else classes
+    return Facts(name, "", "", 0, 0, tuple(classes), tuple(values), note).to_dict()
+
+
+def evaluation(n_classes=10, **changes):
     """evaluation.json as scripts/evaluate.py writes it, without checks."""
     per_class = [
         {
@@ -35,12 +42,13 @@ def evaluation(**changes):
             "marginal": -80.2 - 3.1 * ((7 * c + 3) % 10),
             "errors": 7 + 2 * c,
         }
-        for c in range(10)
+        for c in range(n_classes)
     ]
     confusion = [
-        [960 if a == b else (a + 2 * b) % 5 for b in range(10)] for a in range(10)
+        [960 if a == b else (a + 2 * b) % 5 for b in range(n_classes)]
+        for a in range(n_classes)
     ]
-    confusion[4][9] = 23
+    confusion[n_classes // 2 - 1][n_classes - 1] = 23
     return dict(
         {
             "dataset": "mnist",
@@ -148,11 +156,17 @@ def facts(name, **changes):
     return found
 
 
-def measurements(config=None, note="", facts=FACTS, **changes):
-    """results.json of an invented run, without its text."""
+def measurements(config=None, note="", facts=FACTS, of=None, **changes):
+    """results.json of an invented run, without its text.
+
+    `of` are the facts of its data.
+    """
+    config = config or Config(epochs=70.0)
+    of = of or data(config.dataset, note=note)
     return {
-        "config": (config or Config(epochs=70.0)).to_dict(),
-        "evaluation": evaluation(note=note, **changes),
+        "config": config.to_dict(),
+        "data": of,
+        "evaluation": evaluation(len(of["classes"]), note=note, **changes),
         "pictures": facts,
         "published": files.read_json(PUBLISHED),
         "averaging": {"young": 1024, "every": 16},

@@ -20,8 +20,8 @@ CONFIG = Config(
     minutes=None,
     evaluate_every=2,
 )
-SCRIPTS = {"hidden": [32], "z_dim": 5, "batch_size": 500}  # of scripts that tests start
-OPTIONS = "--hidden 32 --z-dim 5 --batch-size 500".split()  # the same, for train.py
+SCRIPTS = {"hidden": [32], "z_dim": 5, "batch_size": 200}  # of scripts that tests start
+OPTIONS = "--hidden 32 --z-dim 5 --batch-size 200".split()  # the same, for train.py
 UNTRAINED = Config(hidden=(20, 15), z_dim=6)  # of the weights of `random_weights`
 CONV = dataclasses.replace(CONFIG, network="conv", channels=(4, 8))
 

@@ -5,9 +5,11 @@ import hashlib
 import os
 import struct
 
-from cvae.data import mnist
+from cvae.data import mnist, published
+from cvae.data.download import Limits
+from cvae.data.published import PublishedFile
 
-LIMITS = mnist.Limits(max_size=1 << 20, pause=0.01)
+LIMITS = Limits(max_size=1 << 20, pause=0.01)
 
 
 def tiny_contents():
@@ -24,10 +26,16 @@ def tiny_contents():
 
 CONTENTS = tiny_contents()
 TINY = tuple(
-    mnist.IdxFile(name, len(data), hashlib.sha256(data).hexdigest())
+    PublishedFile(name, len(data), hashlib.sha256(data).hexdigest())
     for name, data in CONTENTS.items()
 )
 PACKED = {name + ".gz": gzip.compress(data) for name, data in CONTENTS.items()}
+
+
+def download(destination, mirrors, limits=LIMITS, files=TINY):
+    """Download the tiny files as those of MNIST are."""
+    tiny = mnist.publication(mirrors)._replace(files=files, limits=limits)
+    published.download(tiny, destination)
 
 
 def assert_all_there(directory):

@@ -13,7 +13,7 @@ from cvae.inference import estimates, importance, laplace
 from cvae.inference.estimates import of_all_classes
 from cvae.inference.trained import Model
 
-N, PARTICLES = 20, 130
+N, PARTICLES = 12, 130
 
 
 @pytest.fixture(scope="module")

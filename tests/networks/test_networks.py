@@ -31,10 +31,11 @@ N, PARTICLES = 4, 3
 class World:
     """Both networks of a config, with weights of order one, on fixed inputs."""
 
-    def __init__(self, config):
+    def __init__(self, config, bits=None):
         random = np.random.RandomState(3)
-        self.config = config
-        self.bits = random.randint(0, 2, (N, config.x_dim)).astype(np.float32)
+        self.config, self.bits = config, bits
+        if bits is None:
+            self.bits = random.randint(0, 2, (N, config.x_dim)).astype(np.float32)
         self.y = np.eye(config.n_classes, dtype=np.float32)[[0, 2, 1, 2]]
         shape = (PARTICLES, N, config.z_dim)
         self.z = random.standard_normal(shape).astype(np.float32)
@@ -93,6 +94,29 @@ def test_the_dense_networks_are_those_of_the_reference(film):
     np.testing.assert_allclose(
         1.0 / (1.0 + np.exp(-np.float64(logits))), expected, rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("side", [9, 10, 11])
+def test_padding_is_a_margin_of_zeros_that_no_logit_shows(side):
+    """It is a larger image with a margin of 0.5, which the network scales to 0."""
+    random = np.random.RandomState(4)
+    bits = random.randint(0, 2, (N, side, side)).astype(np.float32)
+    before = (12 - side) // 2
+    inside = slice(before, before + side)
+    padded = np.full((N, 12, 12), 0.5, np.float32)
+    padded[:, inside, inside] = bits
+    small = World(dataclasses.replace(CONV, x_dim=side**2), bits.reshape(N, -1))
+    large = World(CONV, padded.reshape(N, -1))
+    assert [a.shape for a in small.initial.values()] == [
+        a.shape for a in large.initial.values()
+    ]
+    for world in (small, large):
+        world.load(small.weights)
+    heads, logits = small.outputs()
+    expected, whole = large.outputs()
+    whole = whole.reshape(PARTICLES, N, 12, 12)[..., inside, inside]
+    assert (heads == expected).all()
+    assert (logits == whole.reshape(logits.shape)).all()
 
 
 def test_a_residual_block_adds_nothing_at_the_start(conv):

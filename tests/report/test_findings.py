@@ -8,7 +8,9 @@ from standin import estimate, measurements
 from cvae.config import Config
 from cvae.report import findings
 
-MNIST = Config().to_dict()
+CONFIG = Config().to_dict()
+MNIST = standin.data()
+IMAGES = standin.data("shapes", [f"shape {c}" for c in range(10)])
 PUBLISHED = measurements()["published"]
 
 
@@ -41,7 +43,7 @@ def test_samples_near_training_images_may_be_copies(to_train, copies):
 def test_the_error_rate_is_compared_by_its_interval(low, high, expected):
     text = findings.error_rate(MNIST, classifier(low=low, high=high), PUBLISHED)
     assert text.startswith(expected)
-    assert not findings.error_rate(Config(dataset="mnist-5k").to_dict(), {}, {})
+    assert not findings.error_rate(standin.data("mnist-5k"), {}, {})
 
 
 @pytest.mark.parametrize("particles, fewer", [(100, True), (1000, False)])
@@ -52,27 +54,28 @@ def test_fewer_particles_excuse_more_errors(particles, fewer):
 
 
 def test_the_most_frequent_confusion_is_named():
-    assert "most often, 4 is taken for 9 (23 times)" in findings.confusions(
-        classifier()
-    )
+    text = findings.confusions(classifier(), MNIST)
+    assert "most often, 4 is taken for 9 (23 times)" in text
+    text = findings.confusions(classifier(), IMAGES)
+    assert "most often, shape 4 is taken for shape 9 (23 times)" in text
     once = np.diag([9] * 10)
     once[2, 7] = 1
-    text = findings.confusions(classifier(confusion=once.tolist()))
+    text = findings.confusions(classifier(confusion=once.tolist()), MNIST)
     assert "2 is taken for 7 (once)" in text
 
 
 def test_a_perfect_classifier_has_no_confusions():
     right = np.diag([100] * 10).tolist()
-    text = findings.confusions(classifier(confusion=right, errors=0))
+    text = findings.confusions(classifier(confusion=right, errors=0), MNIST)
     assert "No class is taken for another" in text and "most often" not in text
 
 
 def test_active_dimensions_are_counted():
     latent = standin.evaluation()["latent"]
-    text = findings.active(MNIST, latent)
+    text = findings.active(CONFIG, latent)
     assert "Of 40 dimensions, 33 are active; the other 7 stay" in text
     assert "All 40 dimensions are active" in findings.active(
-        MNIST, dict(latent, active=40)
+        CONFIG, dict(latent, active=40)
     )
 
 
@@ -83,11 +86,12 @@ def test_active_dimensions_are_counted():
 def test_what_z_encodes_of_the_class_follows_from_the_interval(low, accuracy, expected):
     found = space(low=low, accuracy=accuracy)
     assert expected in findings.class_in_z(found)
-    assert ("carry over to the other digits" in findings.transfer(found)) == (
+    assert ("carry over to the other digits" in findings.transfer(found, MNIST)) == (
         accuracy < 0.2
     )
-    assert bool(findings.gaps(found)) == (low > 0.1135)
-    assert ("need not show its digit" in findings.gaps(found)) == (accuracy > 0.2)
+    text = findings.gaps(found, MNIST)
+    assert bool(text) == (low > 0.1135)
+    assert ("need not show its digit" in text) == (accuracy > 0.2)
 
 
 def test_weaknesses_are_those_of_the_run():

@@ -162,5 +162,5 @@ def test_a_run_on_other_data_is_not_compared():
     found = measurements(config=Config(dataset="mnist-5k"))
     text = likelihood.comparison(found)
     assert "would be fair to neither" in text and "above" not in text
-    assert "not comparable" in likelihood.scope(found["config"])
-    assert not likelihood.scope(measurements()["config"])
+    assert "not comparable" in likelihood.scope(found["data"])
+    assert not likelihood.scope(measurements()["data"])

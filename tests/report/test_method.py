@@ -39,7 +39,14 @@ def test_convolutional_networks_are_described_with_their_sizes(film):
     ):
         assert phrase in text
     assert ("units, which the class scales" in text) == film
-    assert "log-odds" not in text
+    assert "log-odds" not in text and "padded" not in text
+
+
+def test_a_side_that_convolutions_cannot_halve_is_padded():
+    text = method.networks(config(network="conv", channels=(16, 24), x_dim=30 * 30))
+    assert "16 feature maps of $16 times 16$ and 24 feature maps of $8 times 8$" in text
+    assert "padded with zeros to $32 times 32$ pixels" in text
+    assert "to 900 logits. The image is padded" in text
 
 
 @pytest.mark.parametrize(
@@ -55,6 +62,10 @@ def test_convolutional_networks_are_described_with_their_sizes(film):
         (dict(average=0.99), "After 1,024 steps it is updated only at every 16th"),
         (dict(validate=True), "training images held out for this purpose"),
         (dict(epochs=None), "as many as the time budget allowed"),
+        (dict(beta=4.0), "the KL divergence has the weight $4$ in it. All bounds"),
+        (dict(beta_warmup=0.2), "rises in the first 20\u202f% of the steps"),
+        (dict(origin="/some/run"), "weights started from those of another run"),
+        (dict(continued=(5000, 7000)), "further, from step 5,000 and 7,000 on"),
     ],
 )
 def test_what_was_done_is_described_where_it_was_done(changes, phrase):
@@ -68,6 +79,20 @@ def test_what_was_done_is_described_where_it_was_done(changes, phrase):
     if "average" in changes and not changes["average"]:
         plain["average"] = 0.99
     assert phrase not in optimization(**plain)
+
+
+@pytest.mark.parametrize(
+    "how, phrases",
+    [
+        ("dynamic", ["drawn again at every visit", "fixed seed 20210501"]),
+        ("static", ["bits of the training images are drawn once", "fixed seed"]),
+        ("threshold", ["at least 128", "and in the 10,000 test images"]),
+    ],
+)
+def test_binarization_is_described_as_it_was(how, phrases):
+    text = method.binarization(measurements(config=Config(binarize=how)))
+    assert all(phrase in text for phrase in phrases)
+    assert ("drawn again" in text) == (how == "dynamic")
 
 
 def test_a_run_that_its_time_budget_shortened_is_described():
@@ -107,6 +132,9 @@ def test_works_are_left_out_where_their_method_is_not_used():
     plain = config(network="mlp", film=False, activation="relu", optimizer="adam")
     plain["weight_decay"] = 0.0
     works = {*method.OPTIONAL_WORKS, *method.WORKS_OF_CHECKS}
-    assert set(method.left_out(plain, standin.evaluation())) == works
+    found = dict(measurements(), config=plain)
+    assert set(method.left_out(found)) == works
     full = config(network="conv", optimizer="muon", weight_decay=0.1)
-    assert not method.left_out(full, standin.evaluation(**standin.checks()))
+    assert not method.left_out(dict(measurements(**standin.checks()), config=full))
+    others = dict(found, data=standin.data("shapes"))
+    assert set(method.left_out(others)) == works | {"mnist"}

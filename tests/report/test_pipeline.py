@@ -5,9 +5,11 @@ import shutil
 import sys
 
 import pytest
+import tiny
 
+from cvae.config import Config, preset
 from cvae.data import mnist as mnist_module
-from cvae.data.download import MnistUnavailable
+from cvae.data.download import Unavailable
 from cvae.errors import CvaeError
 from cvae.evaluation import evaluate
 from cvae.report import document, pipeline, samples
@@ -90,17 +92,21 @@ def test_a_stopped_training_stops_the_report_and_prints_how_to_continue(
     assert not (tiny_preset / "report").exists()
 
 
-def test_without_mirror_or_copy_a_box_announces_the_small_set(monkeypatch, capsys):
-    calls = []
+def test_without_mirror_or_copy_a_box_announces_the_small_set(
+    mnist, monkeypatch, capsys
+):
+    calls, small = [], tiny.dataset(mnist, 50, 20)._replace(name="mnist-5k")
 
     def load(name, mnist_dir=None):
         if name == "mnist":
-            raise MnistUnavailable("no mirror answers")
-        return "the small set"
+            raise Unavailable("no mirror answers")
+        return small
 
     monkeypatch.setattr(mnist_module, "load", load)
     monkeypatch.setattr(pipeline.subprocess, "call", calls.append)
-    assert pipeline.load_or_fall_back(None) == "the small set"
+    dataset, config = pipeline.load_or_fall_back(preset("quick"), None)
+    assert dataset is small
+    assert (config.dataset, config.epochs, config.minutes) == ("mnist-5k", 150, 2.5)
     out, err = capsys.readouterr()
     assert "no mirror answers" in err
     assert out.startswith("+---") and mnist_module.MNIST_5K_NOTE[:20] in out
@@ -113,4 +119,4 @@ def test_a_damaged_copy_is_an_error_without_a_fall_back(tmp_path):
     for file in mnist_module.FILES:
         (tmp_path / file.name).write_bytes(b"damaged")
     with pytest.raises(CvaeError, match=str(tmp_path)):
-        pipeline.load_or_fall_back(tmp_path)
+        pipeline.load_or_fall_back(Config(), tmp_path)

@@ -1,8 +1,12 @@
 """Samples of a run as files: the grid and the arrays, whole, the same again."""
 
+import json
+
 import numpy as np
 import pytest
+import standin
 import tiny
+from drawings import words
 
 from cvae.config import Config
 from cvae.errors import CvaeError
@@ -50,6 +54,14 @@ def test_an_unknown_class_is_one_line_and_nothing_is_written(run, tmp_path, clas
     with pytest.raises(CvaeError, match="choose from 0 to 9"):
         write_samples(run, tmp_path / "grid.png", classes, 2, SampleOptions())
     assert not (tmp_path / "grid.png").exists()
+
+
+def test_rows_are_labelled_with_the_names_of_the_classes(run, tmp_path):
+    (tmp_path / "run" / "dataset.json").write_text(
+        json.dumps(standin.data("shapes", [f"shape {c}" for c in range(10)]))
+    )
+    write_samples(run, tmp_path / "grid.svg", [7, 2], 3, SampleOptions())
+    assert words(tmp_path / "grid.svg") == ["shape 7", "shape 2"]
 
 
 def test_samples_are_the_same_files_again(run, tmp_path):

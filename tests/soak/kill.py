@@ -3,7 +3,7 @@
 python tests/soak/kill.py --kills 300            # what `make soak-kill` runs
 python tests/soak/kill.py --kills 5              # what a test runs
 
-Each life is scripts/train.py in a process of its own, on the first 5,000 images of
+Each life is scripts/train.py in a process of its own, on the first 2,000 images of
 MNIST. It is forked with TensorFlow imported and the graphs built.
 """
 
@@ -36,8 +36,8 @@ from cvae.data import mnist
 from cvae.runs.run import Run
 from cvae.training import loop
 
-N_IMAGES = 5000
-SETTINGS = [*tiny.OPTIONS, *"--epochs 20 --evaluate-every 4".split()]
+N_IMAGES = 2000
+SETTINGS = [*tiny.OPTIONS, *"--epochs 10 --evaluate-every 4".split()]
 LIFE = 1.0  # seconds, of which a random moment is one
 KILLS_A_RUN = 20
 OTHERS_EVERY = 4  # kills
@@ -82,7 +82,8 @@ class Soak:
         self._folder, self._chance = folder, chance
         self._tally = collections.Counter()
         self._deaths = self._others_every = None
-        self._others = endless([self._damage, self._fill_disk, self._signal], chance)
+        others = [self._damage, self._fill_disk, self._signal]
+        self._others, self._n_others = endless(others, chance), len(others)
         self._other, self._overdue = next(self._others), 0
         self._damaged = None
         self._runs = 0
@@ -95,6 +96,8 @@ class Soak:
         deaths = FEW + [self._chance.choice(BEFORE)] if is_few else DEATHS
         self._deaths = endless(deaths, self._chance)
         self._others_every = 1 if is_few else OTHERS_EVERY
+        if not is_few:  # of few kills, one of each kind
+            self._n_others = kills
         self._missing = {"killed " + when for _, when in FEW}
         self._missing |= {"latest checkpoint", "disk full", "stopped by"}
         if not is_few:
@@ -152,8 +155,10 @@ class Soak:
             self._count("killed " + name)
             every = self._others_every
             self._overdue += killed % every == every - 1
-            if self._overdue and begin is resume and self._other(path):
+            due = self._overdue and self._n_others
+            if due and begin is resume and self._other(path):
                 self._other, self._overdue = next(self._others), self._overdue - 1
+                self._n_others -= 1
         self._finish(path, begin(path))
         return kills
 

@@ -21,7 +21,7 @@ import traps
 from paths import HELPERS, ROOT, TESTS
 
 SMALL = tiny.OPTIONS
-IMAGES = 5000  # ten steps an epoch of `SMALL`, and twenty of the default
+IMAGES = 2000  # ten steps an epoch of `SMALL`, and eight of the default
 GRAPHS = tiny.SCRIPTS, IMAGES  # of `SMALL`
 DEFAULT_GRAPHS = {}, IMAGES
 NUMBERS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -137,7 +137,6 @@ def test_kills_and_other_mishaps_end_as_the_run_that_was_never_disturbed(mnist_d
 @pytest.mark.parametrize(
     "site, count, number",
     [
-        ("a block of steps", 2, signal.SIGINT),
         ("a block of steps", 1, signal.SIGTERM),
         ("an evaluation", 1, signal.SIGTERM),
         ("a checkpoint", 1, signal.SIGINT),
@@ -289,7 +288,7 @@ def test_a_run_in_use_is_locked_and_the_lock_of_a_killed_process_is_no_obstacle(
 def test_of_two_processes_that_make_the_same_run_one_does(mnist_dir, tmp_path):
     path = tmp_path / "run"
     twins = [
-        train(path, mnist_dir, *SMALL, "--epochs", "20", "--seed", seed)
+        train(path, mnist_dir, *SMALL, "--epochs", "4", "--seed", seed)
         for seed in (0, 1)
     ]
     results = sorted((end(twin) + (twin.args,) for twin in twins), key=lambda r: r[0])

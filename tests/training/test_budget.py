@@ -72,9 +72,9 @@ def slow(monkeypatch):
     """A clock by which steps and evaluations take time, and all else takes none."""
     now, steps, bound = [0.0], Trainer.steps, Model.bound
 
-    def timed_steps(trainer, first, order, rates):
+    def timed_steps(trainer, first, order, *others):
         now[0] += STEP * len(order)
-        return steps(trainer, first, order, rates)
+        return steps(trainer, first, order, *others)
 
     def timed_bound(model, bits, labels):
         now[0] += EVALUATION * len(bits) / 200

@@ -166,7 +166,7 @@ def test_the_last_part_of_a_run_is_importance_weighted(data, tmp_path, monkeypat
         opened.append(weighted)
         return make(config, train, weighted)
 
-    def remember(trainer, first, order, rates):
+    def remember(trainer, first, order, *others):
         taken.extend([opened[-1]] * len(order))
         return np.zeros(len(order), np.float32)
 
@@ -282,6 +282,15 @@ def test_one_image_cannot_be_split_for_validation(data):
     config = dataclasses.replace(tiny.CONFIG, validate=True)
     with pytest.raises(CvaeError, match="leave out validate"):
         loop.splits(_first_image(data), config)
+
+
+def test_validation_does_not_take_all_images_of_a_class(data):
+    config = dataclasses.replace(tiny.CONFIG, validate=True)
+    images, labels = data.train
+    order = np.argsort(labels, kind="stable")
+    by_class = data._replace(train=data.train._replace(labels=labels[order]))
+    with pytest.raises(CvaeError, match="class 9 are among the last sixth"):
+        loop.splits(by_class, config)
 
 
 def test_the_default_trains_on_every_training_image_and_holds_out_the_test_set(mnist):

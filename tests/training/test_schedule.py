@@ -15,7 +15,7 @@ from cvae.training.schedule import Plan
 
 
 @fuzz(60)
-@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 60))
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 60))
 def test_every_image_is_seen_once_an_epoch_whatever_the_batch(size, n_steps, n_images):
     config = Config(batch_size=size)
     seen = schedule.order(0, n_steps, n_images, config).ravel()

@@ -22,6 +22,7 @@ def members(folder, n=2):
     ]
 
 
+@pytest.mark.once  # it imports TensorFlow twice; test_workers.py has less
 def test_two_at_a_time_are_the_same_bits_and_trained_once(
     mnist, mnist_dir, tmp_path, capsys, monkeypatch
 ):
@@ -42,7 +43,7 @@ def test_two_at_a_time_are_the_same_bits_and_trained_once(
 def test_a_run_with_other_settings_is_one_line(mnist_dir, tmp_path):
     Run.create(tmp_path / "seed-0", tiny.CONFIG)
     with pytest.raises(CvaeError, match="seed-0 has other settings.*move it away"):
-        list(sweep.train_runs(members(tmp_path, 1), mnist_dir, Workers("loky", 1)))
+        sweep._train((tmp_path / "seed-0", members(tmp_path)[0].config, mnist_dir))
 
 
 def test_the_table_has_mean_and_spread_of_each_group():
