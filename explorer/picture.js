@@ -62,7 +62,9 @@ export function showPad(canvas, point, others, range) {
     context.lineTo(size, middle);
     context.stroke();
     context.fillStyle = css(colour("faint"));
-    for (const [x, y] of others) circle(context, middle + x * unit, middle - y * unit, 5).fill();
+    for (const [x, y] of others) {
+      circle(context, middle + x * unit, middle - y * unit, 5).fill();
+    }
     const place = point.map((value) => Math.max(-range, Math.min(range, value)));
     context.fillStyle = css(colour("made"));
     context.strokeStyle = css(colour("paper"));
@@ -76,7 +78,7 @@ export function showPad(canvas, point, others, range) {
 export function showGaussian(canvas, gaussian, z) {
   paint(canvas, (context, colour) => {
     const { width, height } = canvas, range = 3.5;
-    const y = (value) => height / 2 - (Math.max(-range, Math.min(range, value)) / range) * height / 2;
+    const y = (value) => (1 - Math.max(-range, Math.min(range, value)) / range) * height / 2;
     context.clearRect(0, 0, width, height);
     context.fillStyle = css(colour("line"));
     for (const value of [-2, 0, 2]) context.fillRect(0, y(value) - 1, width, 2);
