@@ -33,8 +33,13 @@ function drawn(strokes, side, radius) {
   for (const stroke of strokes) {
     stroke.forEach((end, i) => {
       const start = stroke[Math.max(i - 1, 0)];
-      const [left, top] = [0, 1].map((axis) => clamp(Math.floor(Math.min(start[axis], end[axis]) - radius - 1), side));
-      const [right, bottom] = [0, 1].map((axis) => clamp(Math.ceil(Math.max(start[axis], end[axis]) + radius + 1), side));
+      const reach = radius + 1;
+      const [left, top] = start.map(
+        (value, axis) => clamp(Math.floor(Math.min(value, end[axis]) - reach), side),
+      );
+      const [right, bottom] = start.map(
+        (value, axis) => clamp(Math.ceil(Math.max(value, end[axis]) + reach), side),
+      );
       for (let y = top; y < bottom; y++) {
         for (let x = left; x < right; x++) {
           const cover = radius + 0.5 - distance([x + 0.5, y + 0.5], start, end);

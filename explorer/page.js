@@ -3,16 +3,17 @@ import { Client, oneAtATime } from "./client.js";
 import { bitsOf, normalized } from "./ink.js";
 import { logLikelihoods, normals } from "./likelihood.js";
 import { repaint, showGaussian, showImage, showPad } from "./picture.js";
-import { Sketch } from "./sketch.js";
+import { ARROWS, Sketch } from "./sketch.js";
 
 const RANGE = 3; // of sliders and pad, in standard deviations of the prior
 const SLIDERS = 6; // that are not folded away
 const ROWS_SHOWN = 3; // of one style each
 const STEPS = 9; // of the path between two images
-const COUNTS = ["", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+const COUNTS = "zero one two three four five six seven eight nine ten".split(" ");
 
 const $ = (id) => document.getElementById(id);
-const { run, classes, settings, shapes, directions, examples } = JSON.parse($("page").textContent);
+const page = JSON.parse($("page").textContent);
+const { run, classes, settings, shapes, directions, examples } = page;
 const { side, x_dim: pixels, z_dim: d } = settings;
 const [axes, divergences] = directions;
 const labels = classes.map((_, label) => label);
@@ -33,15 +34,16 @@ const state = {
 // ---------------------------------------------------------------- what is on the page
 
 function build() {
-  const digits = classes.length === 10 && classes.every((name, label) => name === String(label));
+  const digits = classes.join("") === "0123456789";
   const all = classes.length === 2 ? "both" : `all ${COUNTS[classes.length] || classes.length}`;
   $("title").textContent = `${digits ? "Write a digit" : "Draw one"}, and the model `
     + `${digits ? "writes" : "draws"} ${all} in your hand`;
   $("all-words").textContent = `${all[0].toUpperCase()}${all.slice(1)} in your hand`;
   $("run").textContent = run;
   const size = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b, 1), 0);
-  $("facts").textContent = `${settings.network === "conv" ? "residual convolutions" : "dense layers"}`
-    + ` with ${size.toLocaleString("en")} weights, K\u00a0=\u00a0${classes.length} classes, d\u00a0=\u00a0${d}.`;
+  const network = settings.network === "conv" ? "residual convolutions" : "dense layers";
+  $("facts").textContent = `${network} with ${size.toLocaleString("en")} weights,`
+    + ` K\u00a0=\u00a0${classes.length} classes, d\u00a0=\u00a0${d}.`;
   $("log-k").textContent = Math.log(classes.length).toFixed(3);
   for (const id of ["given", "reconstruction", "image", "flow-given", "flow-made"]) {
     showImage($(id), null, side);
@@ -59,7 +61,8 @@ function build() {
   for (let row = 0; row < ROWS_SHOWN; row++) buildRow(row);
   for (let step = 0; step < STEPS; step++) {
     const button = element("button", { type: "button", className: "tile" }, $("path"));
-    button.setAttribute("aria-label", `${Math.round((100 * step) / (STEPS - 1))} % of the way from A to B`);
+    const share = percent(step / (STEPS - 1));
+    button.setAttribute("aria-label", `${share} of the way from A to B`);
     showImage(element("canvas", {}, button), null, side);
     button.addEventListener("click", () => walk(step / (STEPS - 1)));
   }
@@ -77,6 +80,7 @@ function buildBars() {
     bar.addEventListener("click", () => {
       state.chosen = state.chosen === label ? null : label;
       showSummary();
+      showStyle();
     });
   });
 }
@@ -120,13 +124,17 @@ function buildSliders() {
   $("more").querySelector("summary").textContent = `${axes.length - SLIDERS} more ${names}`;
   $("pad").setAttribute("aria-label", `The first two ${names} of z`);
   axes.forEach((_, j) => {
-    const label = element("label", { className: "slider" }, $(j < SLIDERS ? "sliders" : "more-sliders"));
+    const parent = $(j < SLIDERS ? "sliders" : "more-sliders");
+    const label = element("label", { className: "slider" }, parent);
     element("span", { textContent: String(j + 1) }, label);
-    const input = element("input", { type: "range", min: -RANGE, max: RANGE, step: 0.05, value: 0 }, label);
-    input.setAttribute("aria-label", `${divergences ? "Direction" : "Coordinate"} ${j + 1} of z`);
+    const range = { type: "range", min: -RANGE, max: RANGE, step: 0.05, value: 0 };
+    const input = element("input", range, label);
+    const name = divergences ? "Direction" : "Coordinate";
+    input.setAttribute("aria-label", `${name} ${j + 1} of z`);
     element("output", { textContent: "0.00" }, label);
     if (divergences) {
-      element("span", { className: "quiet", textContent: `${divergences[j].toFixed(2)} nats` }, label);
+      const textContent = `${divergences[j].toFixed(2)} nats`;
+      element("span", { className: "quiet", textContent }, label);
     }
     input.addEventListener("input", () => move([[j, Number(input.value)]]));
   });
@@ -159,6 +167,7 @@ function take(bits) {
   }
   state.summary = null;
   showSummary();
+  showStyle();
   $("progress").textContent = "Write something, or take an example.";
 }
 
@@ -167,13 +176,18 @@ async function estimate() {
   const report = (summary) => {
     if (!summary || bits !== state.bits) return; // there are other bits by now
     const isFirst = !state.summary || state.summary.bits !== bits;
+    const before = isFirst ? null : shownLabel();
     if (isFirst) state.isFollowing = true;
     state.summary = { ...summary, bits };
     showSummary();
-    if (state.isFollowing) explore(shownLabel(), shownClass().mean, true);
+    if (shownLabel() !== before) {
+      showStyle();
+      if (state.isFollowing) explore(shownLabel(), shownClass().mean, true);
+    }
     if (summary.isDone) {
       const { probability } = summary.classes[mostProbable()];
-      $("status").textContent = `Most probable: ${classes[mostProbable()]}, ${percent(probability)}`;
+      const name = classes[mostProbable()];
+      $("status").textContent = `Most probable: ${name}, ${percent(probability)}`;
     }
   };
   report(await client.call("estimate", [bits], report));
@@ -206,7 +220,6 @@ function showSummary() {
       ? `${most} particles, fewer for classes far behind.` : `${most} particles so far …`;
   }
   showNumbers();
-  showStyle();
 }
 
 function showNumbers() {
@@ -223,7 +236,8 @@ function showNumbers() {
     ess: `${found.ess.toFixed(1)} of ${found.particles}`,
   };
   for (const place of document.querySelectorAll("[data-number]")) {
-    if (place.dataset.number !== "draw") place.textContent = values[place.dataset.number] || "–";
+    const { number } = place.dataset;
+    if (number !== "draw") place.textContent = values[number] || "–";
   }
 }
 
@@ -281,12 +295,15 @@ function showSpace() {
   document.querySelectorAll(".slider").forEach((label, j) => {
     const value = along(axes[j], state.z);
     const input = label.querySelector("input");
-    if (document.activeElement !== input || Math.abs(input.value - value) > 0.03) input.value = value;
+    // A slider that a person moves is already there, but for its step.
+    if (Math.abs(input.value - value) > 0.03) input.value = value;
     label.querySelector("output").textContent = signed(value);
   });
   const point = axes.slice(0, 2).map((axis) => along(axis, state.z));
   if (point.length < 2) point.push(...Array(2 - point.length).fill(0));
-  const others = (examples.means || []).map((mean) => axes.slice(0, 2).map((axis) => along(axis, mean)));
+  const others = (examples.means || []).map(
+    (mean) => axes.slice(0, 2).map((axis) => along(axis, mean)),
+  );
   showPad($("pad"), point, others, RANGE + 0.25);
   $("pad").setAttribute("aria-valuetext", point.map(signed).join(", "));
 }
@@ -300,7 +317,8 @@ const showPoint = oneAtATime(async () => {
 
 const showRows = oneAtATime(async () => {
   for (const [row, z] of state.rows.entries()) {
-    showImages($("rows").children[row], await client.call("means", [labels, repeated(z, labels.length)]));
+    const means = await client.call("means", [labels, repeated(z, labels.length)]);
+    showImages($("rows").children[row], means);
   }
 });
 
@@ -311,7 +329,8 @@ const showPath = oneAtATime(async () => {
   const means = await client.call("means", [Array(STEPS + 2).fill(label), z]);
   showImages($("path"), means);
   kept.forEach((_, i) => {
-    showImage($(`keep-${i}`).querySelector("canvas"), shown(imageOf(means, STEPS + i)), side, "made");
+    const canvas = $(`keep-${i}`).querySelector("canvas");
+    showImage(canvas, shown(imageOf(means, STEPS + i)), side, "made");
   });
 });
 
@@ -336,7 +355,9 @@ function newRows() {
 function showImages(container, means, chosen) {
   container.querySelectorAll("canvas").forEach((canvas, i) => {
     showImage(canvas, shown(imageOf(means, i)), side, "made");
-    if (chosen !== undefined) canvas.parentElement.setAttribute("aria-pressed", String(i === chosen));
+    if (chosen !== undefined) {
+      canvas.parentElement.setAttribute("aria-pressed", String(i === chosen));
+    }
   });
 }
 
@@ -395,9 +416,13 @@ function listen() {
   $("back").addEventListener("click", () => {
     if (state.summary) explore(shownLabel(), shownClass().mean);
   });
-  $("bits").addEventListener("change", () => [showPoint, showRows, showPath, showStyle].forEach((show) => show()));
+  $("bits").addEventListener("change", () => {
+    for (const show of [showPoint, showRows, showPath, showStyle]) show();
+  });
   $("new-rows").addEventListener("click", newRows);
-  $("share").addEventListener("input", () => explore(state.label, between(Number($("share").value))));
+  $("share").addEventListener("input", ({ target }) => {
+    explore(state.label, between(Number(target.value)));
+  });
   $("again").addEventListener("click", () => {
     state.eps = draw();
     showStyle();
@@ -430,12 +455,11 @@ function listenToPad() {
     if (pad.hasPointerCapture(event.pointerId)) follow(event);
   });
   pad.addEventListener("keydown", (event) => {
-    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    const step = moves[event.key];
+    const step = ARROWS[event.key];
     if (!step) return;
     event.preventDefault();
-    const point = axes.slice(0, 2).map((axis, j) => along(axis, state.z) + 0.1 * step[j]);
-    moveTo(point);
+    const change = [0.1 * step[0], -0.1 * step[1]]; // upwards is more
+    moveTo(axes.slice(0, 2).map((axis, j) => along(axis, state.z) + change[j]));
   });
 }
 
@@ -447,7 +471,8 @@ async function start() {
     });
     await client.call("load", [settings, shapes, $("weights").textContent]);
     if (examples.images.length) {
-      const { mean } = await client.call("encode", [Uint8Array.from(examples.images.flatMap((bits) => [...bits])), examples.labels]);
+      const bits = Uint8Array.from(examples.images.flatMap((image) => [...image]));
+      const { mean } = await client.call("encode", [bits, examples.labels]);
       examples.means = examples.labels.map((_, i) => mean.subarray(i * d, (i + 1) * d));
     }
     state.kept = [draw(), draw()];

@@ -2,6 +2,7 @@
 // remembers how it is painted, and is painted again when the colours change.
 
 const painted = new Map();
+let colours = {}; // by name, as far as they are known
 
 // Show grey values 0 to 1, [side²]: "given" as ink, "made" in the model's colour. Without
 // values the canvas is empty.
@@ -12,8 +13,11 @@ export function showImage(canvas, values, side, kind) {
     if (!values) return;
     const image = context.createImageData(side, side);
     const [red, green, blue] = colour(kind);
-    for (let i = 0; i < side * side; i++) {
-      image.data.set([red, green, blue, 255 * values[i]], 4 * i);
+    for (let i = 0, at = 0; i < side * side; i++) {
+      image.data[at++] = red;
+      image.data[at++] = green;
+      image.data[at++] = blue;
+      image.data[at++] = 255 * values[i];
     }
     context.putImageData(image, 0, 0);
   });
@@ -58,7 +62,9 @@ export function showPad(canvas, point, others, range) {
     context.lineTo(size, middle);
     context.stroke();
     context.fillStyle = css(colour("faint"));
-    for (const [x, y] of others) circle(context, middle + x * unit, middle - y * unit, 5).fill();
+    for (const [x, y] of others) {
+      circle(context, middle + x * unit, middle - y * unit, 5).fill();
+    }
     const place = point.map((value) => Math.max(-range, Math.min(range, value)));
     context.fillStyle = css(colour("made"));
     context.strokeStyle = css(colour("paper"));
@@ -72,7 +78,7 @@ export function showPad(canvas, point, others, range) {
 export function showGaussian(canvas, gaussian, z) {
   paint(canvas, (context, colour) => {
     const { width, height } = canvas, range = 3.5;
-    const y = (value) => height / 2 - (Math.max(-range, Math.min(range, value)) / range) * height / 2;
+    const y = (value) => (1 - Math.max(-range, Math.min(range, value)) / range) * height / 2;
     context.clearRect(0, 0, width, height);
     context.fillStyle = css(colour("line"));
     for (const value of [-2, 0, 2]) context.fillRect(0, y(value) - 1, width, 2);
@@ -91,6 +97,7 @@ export function showGaussian(canvas, gaussian, z) {
 
 // Paint everything again, in other colours.
 export function repaint() {
+  colours = {};
   for (const [canvas, how] of painted) {
     if (canvas.isConnected) how();
     else painted.delete(canvas);
@@ -98,12 +105,17 @@ export function repaint() {
 }
 
 function paint(canvas, draw) {
-  const how = () => draw(canvas.getContext("2d"), (name) => {
-    const text = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
-    return text.split(",").map(Number);
-  });
+  const how = () => draw(canvas.getContext("2d"), colourOf);
   painted.set(canvas, how);
   how();
+}
+
+function colourOf(name) {
+  if (!colours[name]) {
+    const text = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+    colours[name] = text.split(",").map(Number);
+  }
+  return colours[name];
 }
 
 function css(colour) {

@@ -116,7 +116,10 @@ function assemble() {
   const times4 = [...constant(4), ...multiply];
   const step = (local, amount) => [...get(local), ...amount, ...add, ...set(local)];
   const smaller = (x, y) => [...x, ...y, ...x, ...y, ...isBelow, ...select];
-  const rowOf = (start, width, r) => [...get(start), ...Array(r).fill([...get(width), ...add]).flat()];
+  // The address of row r after `start`.
+  const rowOf = (start, width, r) => [
+    ...get(start), ...Array(r).fill([...get(width), ...add]).flat(),
+  ];
   const four = (code) => [0, 1, 2, 3].flatMap(code);
   const less4 = (local) => [...get(local), ...constant(4), ...subtract];
   const row = smaller(get(i), less4(m)), column = smaller(get(j), less4(n));

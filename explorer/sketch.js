@@ -1,6 +1,10 @@
 // The writing area: strokes by mouse, pen, touch or keyboard.
 import { showStrokes } from "./picture.js";
 
+// Where the arrow keys point, in x and downwards in y.
+export const ARROWS = {
+  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+};
 const STEP = 1 / 40; // of the area, that an arrow key moves the pen
 
 export class Sketch {
@@ -55,8 +59,7 @@ export class Sketch {
   }
 
   press(event) {
-    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    const move = moves[event.key];
+    const move = ARROWS[event.key];
     if (event.key === "Backspace") this.undo();
     else if (event.key === "Delete") this.clear();
     else if (move || event.key === " ") {

@@ -4,6 +4,7 @@ import { Estimates, FIRST, MOST, weigh } from "./likelihood.js";
 import { Network } from "./network.js";
 
 const PATIENCE = 25; // milliseconds of work after which other messages have their turn
+const REPORT = 100; // milliseconds between reports, at least: each is painted
 let network = null;
 let newest = 0; // the estimate that is asked for
 
@@ -28,7 +29,7 @@ const CALLS = {
     await otherMessages();
     if (mine !== newest) return null;
     const estimates = new Estimates(network, bits);
-    let size = FIRST, started = performance.now(), next;
+    let size = FIRST, started = performance.now(), reported = 0, next;
     while ((next = estimates.next())) {
       const isFirst = next.count < FIRST;
       const before = performance.now();
@@ -38,8 +39,11 @@ const CALLS = {
       if (performance.now() - started < PATIENCE) continue;
       await otherMessages();
       if (mine !== newest) return null;
-      if (estimates.classes.every(({ count }) => count >= FIRST)) report(estimates.summary());
       started = performance.now();
+      const isShown = estimates.classes.every(({ count }) => count >= FIRST);
+      if (!isShown || started - reported < REPORT) continue;
+      report(estimates.summary());
+      reported = started;
     }
     return estimates.summary();
   },

@@ -47,6 +47,16 @@ calls.forEach(([call, ...values], id) => worker.postMessage({
   id: id - 1, call, values: id ? values.map(typed) : values,
 }));
 """
+# Scrolls to an element and returns where it is. A touch is sent to what was painted
+# last, so that the frames after the scrolling have to be painted first.
+PLACE = """
+const [selector, done] = arguments, element = document.querySelector(selector);
+element.scrollIntoView({ block: "center", behavior: "instant" });
+requestAnimationFrame(() => requestAnimationFrame(() => {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  done([left, top, width, height]);
+}));
+"""
 
 
 class Lacking(Exception):
@@ -149,14 +159,7 @@ class Browser:
 
         Points are in units of the element's size.
         """
-        self.run(
-            f"document.querySelector('{selector}').scrollIntoView("
-            "{ block: 'center', behavior: 'instant' })"
-        )
-        left, top, width, height = self.run(
-            f"const box = document.querySelector('{selector}').getBoundingClientRect();"
-            "return [box.left, box.top, box.width, box.height];"
-        )
+        left, top, width, height = self.driver.execute_async_script(PLACE, selector)
         places = [{"x": left + x * width, "y": top + y * height} for x, y in points]
         for i, place in enumerate(places):
             if touch:
