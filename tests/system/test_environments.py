@@ -267,10 +267,10 @@ def test_runs_made_in_one_second_have_names_of_their_own(runs, monkeypatch):
 def test_a_signal_in_the_last_steps_is_not_lost(mnist, runs, monkeypatch, kept_graphs):
     steps, last = Trainer.steps, int(4 * 600 / 50)
 
-    def struck(self, first, order, rates):
+    def struck(self, first, order, *others):
         if first + len(order) == last:
             os.kill(os.getpid(), signal.SIGINT)
-        return steps(self, first, order, rates)
+        return steps(self, first, order, *others)
 
     monkeypatch.setattr(Trainer, "steps", struck)
     made = Run.create(runs / "a", tiny.CONFIG)
