@@ -12,6 +12,7 @@ from cvae.errors import CvaeError, note
 from cvae.progress import Progress
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+FORMATS = ("PNG", "JPEG")  # whatever the suffix: no other decoder is run
 SPLITS = ("train", "test")
 _SHARE_SEED = 20210504
 _AT_ONCE = 100  # images that a thread reads
@@ -152,7 +153,7 @@ def _grey(image, side):
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(str(image.path)) as opened:
+        with Image.open(str(image.path), formats=FORMATS) as opened:
             turned = ImageOps.exif_transpose(opened)  # as the camera was held
             if turned.mode.startswith("I"):  # 16 bits, which `convert` would cut
                 turned = turned.point(lambda value: value / 257)

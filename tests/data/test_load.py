@@ -145,6 +145,8 @@ def damage_of_folders(name):
             first.write_bytes(first.read_bytes()[:-30])
         elif name == "text":
             first.write_text("no image")
+        elif name == "other format":
+            Image.open(str(first)).save(str(first), format="GIF")
         elif name == "size":
             Image.new("L", (30, 30)).save(str(first))
         elif name == "empty class":
@@ -169,6 +171,7 @@ def damage_of_folders(name):
         ("empty file", "cannot read"),
         ("cut", "cannot read"),
         ("text", "cannot read"),
+        ("other format", "cannot read"),
         ("size", "30 x 30 pixels"),
         ("empty class", "new has no images"),
         ("no class", "no folders with images"),
