@@ -55,7 +55,8 @@ def test_one_of_two_workers_of_dask_is_killed_and_the_bytes_are_the_same(
     run, strike = new_run(tmp_path), evaluate_by.strike_worker
     pids = evaluate_by.by(run, mnist_dir, "dask", strike)
     assert len(pids) >= 2 and processes.are_gone(pids)
-    assert not capfd.readouterr().err
+    lines = capfd.readouterr().err.splitlines()  # progress, on a busy machine
+    assert not [line for line in lines if "images/s" not in line]
     assert written(run) == expected
 
 
