@@ -73,8 +73,10 @@ def test_the_citation_has_the_package_s_version():
 
 def test_the_library_example_runs_as_it_is_printed(tmp_path):
     (code,) = re.findall(r"(?s)```python\n(.*?)```", text_of(ROOT / "README.md"))
-    code += "print(images.shape, images.min() >= 0, images.max() <= 1)"
+    # The newest run may be one of other images.
+    code += "print(images.shape == (2, 5, trained.config.x_dim))\n"
+    code += "print(images.min() >= 0, images.max() <= 1)"
     (tmp_path / "example.py").write_text(code)
     status, out, err = forks.run(tmp_path / "example.py", cwd=tmp_path)
     assert status == 0, err
-    assert out.splitlines()[-1] == "(2, 5, 784) True True"
+    assert out.splitlines()[-2:] == ["True", "True True"]
