@@ -14,8 +14,8 @@ export STACK
 export ZHUSUAN
 
 .DEFAULT_GOAL := help
-.PHONY: help env data train report explorer publish test browser bench peers soak soak-fuzz soak-kill \
-  soak-environments lint lock audit clean-runs clean
+.PHONY: help env data train report explorer publish test browser bench peers soak \
+  soak-fuzz soak-kill soak-environments lint lock audit clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'

@@ -22,6 +22,7 @@ IDX = tuple(
     for split in ("train", "t10k")
     for part in ("images-idx3", "labels-idx1")
 )
+TURNED = "the images of EMNIST are stored transposed: they are turned"
 MAX_CONTENT = 1 << 30  # bytes of an IDX file; EMNIST's largest has 188 million
 
 
@@ -119,7 +120,7 @@ def load(name: str, say: Callable[[str], None]) -> Dataset:
     files = published.find_or_download(listed.publication, cache)
     train_x, train_y, test_x, test_y = _arrays(files, listed)
     if listed.transposed:
-        say("the images of EMNIST are stored transposed: they are turned")
+        say(TURNED)
     if listed.first_label:
         say(f"the labels of {name} begin with {listed.first_label}: with 0 here")
     train, test = Split(train_x, train_y), Split(test_x, test_y)

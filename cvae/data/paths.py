@@ -118,7 +118,7 @@ def _read_idx(files, say):
         except Damaged as damaged:
             raise CvaeError(f"{path}: {damaged.reason}; put a good copy there")
     if "emnist" in path.name:
-        say("the images of EMNIST are stored transposed: they are turned")
+        say(catalog.TURNED)
         arrays[::2] = [catalog.transposed(images) for images in arrays[::2]]
     return arrays
 

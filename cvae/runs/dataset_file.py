@@ -86,10 +86,10 @@ def load_for(
         )
     options = config.side, config.test_share, config.class_names
     found = load(place, mnist_dir, *options, say=lambda line: None)
-    is_own = facts.sha256 in ("", facts_of(found).sha256)
-    if other and not is_own:
+    now = facts_of(found)
+    if other and facts.sha256 not in ("", now.sha256):
         return aligned(found, facts), False
-    check_same(run.path, facts, facts_of(found))
+    check_same(run.path, facts, now)
     # A copy at another place is still the data set with the name that the run knows.
     classes = facts.classes if facts.classes != numbered(len(facts.classes)) else ()
     return found._replace(name=facts.name, classes=classes, values=facts.values), True

@@ -21,26 +21,6 @@ TIMING = ("seconds", "images_per_second")
 pytestmark = pytest.mark.usefixtures("kept_graphs")
 
 
-@pytest.fixture(scope="module")
-def data(mnist):
-    return tiny.dataset(mnist)
-
-
-@pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
-    """A run of `tiny.CONFIG` that nothing disturbed, with graphs of its own."""
-    run = Run.create(tmp_path_factory.mktemp("runs") / "whole", tiny.CONFIG)
-    loop.train(run, data)
-    return run
-
-
-@pytest.fixture
-def copy(whole, tmp_path):
-    """The same run for a test that changes it."""
-    shutil.copytree(str(whole.path), str(tmp_path / "copy"))
-    return Run(tmp_path / "copy")
-
-
 def _new_run(tmp_path, name="run", **changes):
     config = dataclasses.replace(tiny.CONFIG, **changes)
     return Run.create(tmp_path / name, config)

@@ -23,24 +23,10 @@ from cvae.training import loop, schedule, step
 pytestmark = pytest.mark.usefixtures("kept_graphs")
 
 
-@pytest.fixture(scope="module")
-def data(mnist):
-    return tiny.dataset(mnist)
-
-
-@pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
-    """A run that is trained to its end, four epochs of twelve steps."""
-    run = Run.create(tmp_path_factory.mktemp("runs") / "whole", tiny.CONFIG)
-    loop.train(run, data)
-    return run
-
-
 @pytest.fixture
-def run(whole, tmp_path):
-    """The same run for a test that changes it."""
-    shutil.copytree(str(whole.path), str(tmp_path / "run"))
-    return Run(tmp_path / "run")
+def run(copy):
+    """A copy of a run that is trained to its end, four epochs of twelve steps."""
+    return copy
 
 
 def same(one, other):
