@@ -52,7 +52,8 @@ setup(
         "six",
         "joblib",
         "pooch",
-        "safetensors",
+        "safetensors" + NEW,
+        "safetensors<0.5" + OLD,  # later ones have no build for it
         "scikit-learn",
         "shtab",
         "tqdm",
