@@ -1,5 +1,7 @@
 """One update of the weights: Adam or Muon, weight decay, and their moving average."""
 
+from typing import Sequence
+
 import tensorflow.compat.v1 as tf
 
 from cvae.config import Config
@@ -11,15 +13,15 @@ AVERAGE_EVERY = 16  # steps between updates of the average, after its first `YOU
 YOUNG = 1024  # steps
 
 
-def update(cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config):
-    """Return the operation that takes one step down `cost` and averages the weights.
+def update(gradients: Sequence, step: tf.Tensor, rate: tf.Tensor, config: Config):
+    """Return the operation that takes one step, and averages the weights.
 
     Args:
-        cost: a scalar, in nats.
+        gradients: pairs of a gradient of the cost and its variable.
         step: number of the step, an int64 scalar.
         rate: learning rate of the step, a float32 scalar.
     """
-    done = _minimize(cost, rate, config)
+    done = _minimize(gradients, rate, config)
     if config.weight_decay:
         with tf.control_dependencies([done]):
             done = _shrink_kernels(rate * config.weight_decay)
@@ -27,10 +29,9 @@ def update(cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config):
         return _move_average(step, config)
 
 
-def _minimize(cost, rate, config):
+def _minimize(gradients, rate, config):
     """Take one step of Adam, or of Muon for the kernels that it suits."""
     adam = tf.train.AdamOptimizer(rate)
-    gradients = adam.compute_gradients(cost)
     suited = [pair for pair in gradients if Muon.suits(pair[1])]
     if config.optimizer == "adam" or not suited:
         return adam.apply_gradients(gradients)

@@ -1,7 +1,8 @@
 """The SGVB training graph, and the session that holds its state."""
 
+import contextlib
 import dataclasses
-from typing import Dict, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -49,7 +50,9 @@ class Trainer:
         )
         with compat.new_graph() as self._graph:
             self._build(config, train, weighted)
-        with compat.open_session(self._graph, share) as self._session:
+        # The bits of the weighted bound depend on the constants that are folded.
+        opened = compat.open_session(self._graph, share, brief=not weighted)
+        with opened as self._session:
             start = {self._images: train.images, self._labels: train.labels}
             if networks.pixel_bias(config):
                 bias = self._variables[f"gen/{networks.pixel_bias(config)}"]
@@ -126,18 +129,24 @@ class Trainer:
         if config.weighs_kl:
             self._kl_weights = tf.placeholder(tf.float32, [None])
 
+        parts = _parts(config, weighted)
+        weights = _make_weights(parts)
+
         def one_step(i, bounds):
             chosen = self._order[i]
-            step = self._first + tf.cast(i, tf.int64)
-            weight = None if self._kl_weights is None else self._kl_weights[i]
-            bound, update = _sgvb_step(
-                tf.gather(images, chosen),
-                tf.one_hot(tf.gather(labels, chosen), config.n_classes),
-                step,
+            inputs = {
+                "intensities": tf.gather(images, chosen),
+                "y": tf.one_hot(tf.gather(labels, chosen), config.n_classes),
+                "step": self._first + tf.cast(i, tf.int64),
+            }
+            if config.weighs_kl:
+                inputs["kl_weight"] = self._kl_weights[i]
+            bound, gradients = _bound_and_gradients(parts, weights, inputs, config)
+            update = optimizers.update(
+                list(zip(gradients, weights.values())),
+                inputs["step"],
                 self._rates[i],
                 config,
-                weighted,
-                weight,
             )
             with tf.control_dependencies([update]):
                 return i + 1, bounds.write(i, bound)
@@ -150,7 +159,6 @@ class Trainer:
             parallel_iterations=1,
         )
         self._bounds = bounds.stack()
-        _check_shared(config)
         self._variables = {v.op.name: v for v in tf.global_variables()}
         self._averages = {
             v.op.name: self._variables[v.op.name + AVERAGE]
@@ -160,23 +168,77 @@ class Trainer:
         self._initialize = tf.group(data, tf.global_variables_initializer())
 
 
-def _check_shared(config):
-    """Check that the default graph trains exactly the model's own variables.
+class _Part(NamedTuple):
+    """The graph of a part of a batch, which every step imports."""
+
+    size: int  # images
+    graph: tf.GraphDef
+    weights: Dict[str, Tuple[tf.Tensor, Any]]  # name to placeholder and initializer
+    inputs: Dict[str, str]  # what is fed, to its tensor's name
+    outputs: List[str]  # names of the bounds and of the weights' gradients
+
+
+def _parts(config, weighted):
+    """Return the parts of a batch; those of one size share their graph.
+
+    To import a graph is faster than to build it and its gradients again.
+    """
+    n_towers = _n_towers(config)
+    sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
+    graphs = {size: _part(size, config, weighted) for size in set(sizes)}
+    return [graphs[size] for size in sizes]
+
+
+def _part(size, config, weighted):
+    """Build the graph of `size` images: bounds, and gradients of the batch's cost."""
+    with tf.Graph().as_default() as graph:
+        inputs = {
+            "intensities": tf.placeholder(tf.uint8, [size, config.x_dim]),
+            "y": tf.placeholder(tf.float32, [size, config.n_classes]),
+            "number": tf.placeholder(tf.int64, []),
+        }
+        if config.weighs_kl:
+            inputs["kl_weight"] = tf.placeholder(tf.float32, [])
+        with _noted_weights() as weights:
+            nets = model.build_networks(config)
+            cost, bound = _tower(nets, config=config, weighted=weighted, **inputs)
+            bound = tf.convert_to_tensor(bound)
+        _check_shared(weights, config)
+        kernels = [placeholder for placeholder, _ in weights.values()]
+        share = tf.fill([size], np.float32(1.0) / np.float32(config.batch_size))
+        # Gates keep TensorFlow from adding up other terms together than it did.
+        gradients = tf.gradients(cost, kernels, share, gate_gradients=True)
+    outputs = [tensor.name for tensor in [bound, *gradients]]
+    names = {name: tensor.name for name, tensor in inputs.items()}
+    return _Part(size, graph.as_graph_def(), weights, names, outputs)
+
+
+@contextlib.contextmanager
+def _noted_weights():
+    """Make each variable that is asked for a placeholder, and note it by its name."""
+    noted = {}
+
+    def note(getter, name, shape, initializer, **unused):
+        if name not in noted:
+            noted[name] = tf.placeholder(tf.float32, shape), initializer
+        return noted[name][0]
+
+    with tf.variable_scope("", custom_getter=note):
+        yield noted
+
+
+def _check_shared(weights, config):
+    """Check that a part of a batch trains exactly the model's own variables.
 
     Raises:
-        CvaeError: a part of the batch trains other weights, or some are not trained.
+        CvaeError: the part trains other weights, or some are not trained.
     """
-    trained, own = {v.op.name for v in tf.trainable_variables()}, set()
-
-    def note(name, shape, **unused):  # a placeholder is faster than a variable
-        own.add(name)
-        return tf.placeholder(tf.float32, shape)
-
-    with tf.Graph().as_default(), tf.variable_scope("", custom_getter=note):
+    with tf.Graph().as_default(), _noted_weights() as own:
         nets = model.build_networks(config)
         x, y = tf.zeros([1, config.x_dim]), tf.zeros([1, config.n_classes])
         mean, _ = nets.encoder(x, y)
         nets.decoder(y, mean)
+    trained, own = set(weights), set(own)
     for names, fault in ((trained - own, "has"), (own - trained, "lacks")):
         if names:
             raise CvaeError(
@@ -184,6 +246,18 @@ def _check_shared(config):
                 "part of the training would be lost; build every part of a batch on "
                 "the same `model.build_networks`"
             )
+
+
+def _make_weights(parts):
+    """Make the variables that `parts` train, name to variable."""
+    found = {}
+    for name, (placeholder, initializer) in parts[0].weights.items():
+        scope, _, leaf = name.rpartition("/")
+        with tf.variable_scope(scope):
+            found[name] = tf.get_variable(
+                leaf, placeholder.shape, initializer=initializer, use_resource=True
+            )
+    return found
 
 
 def _log_odds(images):
@@ -195,22 +269,24 @@ def _log_odds(images):
     return np.log(share / (1.0 - share)).astype(np.float32)
 
 
-def _sgvb_step(intensities, y, step, rate, config, weighted, kl_weight):
-    """Return the batch's mean bound on log p(x | y), and one update of θ and φ."""
-    n_towers = _n_towers(config)
-    sizes = [(config.batch_size + tower) // n_towers for tower in range(n_towers)]
-    parts = zip(tf.split(intensities, sizes), tf.split(y, sizes))
-    nets = model.build_networks(config)
-    towers = [
-        _tower(nets, *part, step * TOWERS + i, config, weighted, kl_weight)
-        for i, part in enumerate(parts)
-    ]
-    costs, bounds = zip(*towers)
-    cost = tf.reduce_mean(tf.concat(costs, 0))
-    update = optimizers.update(cost, step, rate, config)
+def _bound_and_gradients(parts, weights, inputs, config):
+    """Return a batch's mean bound on log p(x | y), and its cost's gradients."""
+    sizes = [part.size for part in parts]
+    split = {name: tf.split(inputs[name], sizes) for name in ("intensities", "y")}
+    values = {name: variable.read_value() for name, variable in weights.items()}
+    found = []
+    for i, part in enumerate(parts):
+        fed = {name: tensors[i] for name, tensors in split.items()}
+        fed["number"] = inputs["step"] * TOWERS + i
+        if "kl_weight" in inputs:
+            fed["kl_weight"] = inputs["kl_weight"]
+        feed = {part.inputs[name]: tensor for name, tensor in fed.items()}
+        feed.update({part.weights[n][0].name: value for n, value in values.items()})
+        found.append(tf.import_graph_def(part.graph, feed, part.outputs, f"part_{i}"))
+    bounds, *gradients = zip(*found)
     # The bound is on log p(x, y) = log p(x | y) + log π_y, and log π_y = -log K.
     bound = tf.reduce_mean(tf.concat(bounds, 0)) + np.log(config.n_classes)
-    return bound, update
+    return bound, [tf.add_n(of_parts) for of_parts in gradients]
 
 
 def _n_towers(config):
@@ -219,7 +295,7 @@ def _n_towers(config):
     return min(TOWERS, config.batch_size)
 
 
-def _tower(nets, intensities, y, number, config, weighted, kl_weight):
+def _tower(nets, intensities, y, number, config, weighted, kl_weight=None):
     """Return cost and bound on log p(x, y) of each image; `number` keys the draws."""
     x = stateless.binarize(
         intensities, stateless.key(config.seed, number, "binarization")

@@ -167,12 +167,13 @@ def test_a_trainer_whose_graph_is_not_the_models_refuses_to_start(
 ):
     build_networks, tower = model.build_networks, trainer_module._tower
 
-    def faulty(nets, *args):
+    def faulty(nets, **inputs):
         if fault == "missing":
             nets = nets._replace(decoder=lambda y, z: tf.zeros([1, 25, 784]))
         else:
+            tf.convert_to_tensor(tower(nets, **inputs)[1])
             nets = build_networks(tiny.CONFIG)
-        return tower(nets, *args)
+        return tower(nets, **inputs)
 
     monkeypatch.setattr(trainer_module, "_tower", faulty)
     with pytest.raises(CvaeError, match=complaint) as caught:
