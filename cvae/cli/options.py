@@ -31,7 +31,8 @@ def add_mnist_dir(parser) -> None:
         type=path,
         metavar="DIR",
         help="directory of the four MNIST files, gzip or plain; left out, $MNIST_DIR, "
-        "or else data/mnist, where missing files are downloaded to",
+        "or else data/mnist of the checkout or the user's cache directory, where "
+        "missing files are downloaded to",
     )
 
 
@@ -262,7 +263,10 @@ def settings(arguments: argparse.Namespace) -> Dict[str, Any]:
 
 
 def choice(valid):
-    """Return an argparse type: one of the names in `valid`; it suggests the nearest."""
+    """Return an argparse type: one of the names in `valid`; it suggests the nearest.
+
+    Its attribute `valid` has the names, for the completion of shells.
+    """
 
     def parse(text):
         if text not in valid:
@@ -271,6 +275,7 @@ def choice(valid):
             )
         return text
 
+    parse.valid = tuple(valid)
     return parse
 
 

@@ -16,11 +16,16 @@ _NO_READER = (errno.EPIPE, errno.EIO)  # `... | head`, or the terminal was close
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that prints defaults in its help, and errors as one line."""
+    """An `ArgumentParser` that prints defaults in its help, and errors as one line.
 
-    def __init__(self, doc):
+    Its help begins with the first line of `doc` and ends with the others. `prog` is
+    what the user types to call the program, by default the name of the script.
+    """
+
+    def __init__(self, doc, prog=None):
         summary, _, epilog = doc.partition("\n")
         super().__init__(
+            prog=prog,
             description=summary,
             epilog=epilog.strip(),
             formatter_class=_HelpFormatter,

@@ -8,7 +8,6 @@ from cvae.data import download as _download
 from cvae.data.download import Limits
 from cvae.data.idx import GZIP, Damaged, gunzip, parse_idx_images, parse_idx_labels
 from cvae.errors import warn
-from cvae.storage.checkout import ROOT
 
 GZIP_EXTRA = 1 << 16  # bytes by which a gzip file may exceed its content
 
@@ -117,11 +116,6 @@ def read_file(directory: Path, file: PublishedFile) -> Verified:
         except Damaged as damaged:
             fault = fault or damaged
     raise fault or Missing(directory / _name_as_sent(file), "not found")
-
-
-def project_root() -> Path:
-    """Return the checkout of this package, else the current directory."""
-    return ROOT if (ROOT / "setup.py").is_file() else Path.cwd()
 
 
 def _name_as_sent(file):

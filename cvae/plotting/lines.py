@@ -12,6 +12,7 @@ from cvae.errors import CvaeError
 from cvae.plotting import style
 from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, SMALL, VERMILLION
 from cvae.plotting.style import hexadecimal as _hex
+from cvae.storage.checkout import command
 
 SETTLING = 0.12  # of a run's epochs may be below the axis, for the sake of the rest
 HEIGHT = 150.0  # points of a plot of half the width
@@ -33,7 +34,7 @@ def curves(path: Path, metrics: List[Dict[str, Any]], note: str = "") -> None:
         CvaeError: there are no rows, or the disk refuses.
     """
     if not metrics:
-        raise CvaeError("no metrics to draw: train with `python scripts/train.py`")
+        raise CvaeError(f"no metrics to draw: train with `{command('train')}`")
     height, foot = 152.0, style.foot(note, style.WIDTH)
     figure = style.figure(style.WIDTH, height + foot)
     style.write_note(figure, note, style.WIDTH, height + foot)

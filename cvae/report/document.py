@@ -15,6 +15,7 @@ from cvae.report.results import results, with_text
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import Run
 from cvae.storage import files
+from cvae.storage.checkout import command
 
 SUFFIXES = (".png", ".svg")  # of a figure: for the README, and for the report
 
@@ -66,7 +67,7 @@ def _finished(run, dataset):
     run.evaluation_arrays()  # raises if what the figures need is missing or damaged
     if not metrics:
         raise CvaeError(
-            f"{run.path} has no metrics: train it with `python scripts/train.py --run "
+            f"{run.path} has no metrics: train it with `{command('train')} --run "
             f"{run.path} --resume`"
         )
     step = run.load_checkpoint(best=True).state.step

@@ -21,9 +21,9 @@ from cvae.evaluation.summary import ACTIVE
 from cvae.inference.trained import Model
 from cvae.runs.run import Run, check_finite
 from cvae.storage import files
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import shipped
 
-SOURCE = ROOT / "explorer"
+SOURCE = shipped("explorer")
 IMAGES = 2000  # test images, the first ones, that the directions are computed from
 EXAMPLES = 30  # of them that the page shows, or one of each class if that is more
 SETTINGS = ("network", "n_classes", "x_dim", "z_dim", "hidden", "channels", "blocks")

@@ -18,6 +18,7 @@ from cvae.plotting.style import BLACK, BLUE
 from cvae.report import words
 from cvae.report.inputs import Inputs
 from cvae.runs.run import Run
+from cvae.storage.checkout import command
 
 PER_CLASS = 10  # images of each class in a grid of samples or reconstructions
 WITHIN, ACROSS = 4, 3  # interpolations within a class, and between two
@@ -299,7 +300,7 @@ def _sandwich(inputs):
     if "sandwich" not in found:
         raise CvaeError(
             f"{inputs.run.path} was evaluated without a sandwich; evaluate again: "
-            f"`python scripts/evaluate.py --run {inputs.run.path}`"
+            f"`{command('evaluate')} --run {inputs.run.path}`"
         )
     names = ("below", "above", "gap")
     return Figure(lines.sandwich, {name: found["sandwich"][name] for name in names})

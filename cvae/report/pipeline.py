@@ -20,7 +20,7 @@ from cvae.report import document, samples, typst
 from cvae.runs.dataset_file import label_of
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import RUNS, Run
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import IS_CHECKOUT, ROOT
 from cvae.training import console
 
 # Seconds that a stage takes at most on two cores, of which the time left is the sum.
@@ -90,8 +90,8 @@ def load_or_fall_back(
     """Return the data that `config` names, and settings for them.
 
     Instead of MNIST, these are mnist-5k and settings for it if MNIST is not on disk and
-    no mirror can be reached. The small subset is installed as the extra `offline`, and
-    a box announces it.
+    no mirror can be reached. The set-up of a checkout
+    installs the small subset, and a box announces it.
     """
     try:
         return load_and_fit(config, mnist_dir, side)
@@ -100,9 +100,11 @@ def load_or_fall_back(
             raise
         print(error, file=sys.stderr)
     print(_box(mnist.note("mnist-5k"), "To train on all of MNIST, see above."))
-    setup = ROOT / "scripts" / "setup_env.py"
-    install = [sys.executable, str(setup), "--venv", sys.prefix, "--extra", "offline"]
-    subprocess.call(install)
+    if IS_CHECKOUT:
+        setup = str(ROOT / "scripts" / "setup_env.py")
+        subprocess.call(
+            [sys.executable, setup, "--venv", sys.prefix, "--extra", "offline"]
+        )
     return load_and_fit(dataclasses.replace(config, **SMALL))
 
 

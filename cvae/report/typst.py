@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from cvae.errors import CvaeError
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import shipped
 
-SOURCE = ROOT / "report" / "report.typ"
+SOURCE = shipped("report") / "report.typ"
 
 
 def check() -> None:

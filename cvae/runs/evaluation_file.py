@@ -11,6 +11,7 @@ import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.storage import files, schema
+from cvae.storage.checkout import command
 from cvae.storage.npz import read_arrays
 from cvae.storage.schema import AMOUNT, NUMBER, SHARE, TEXT, WHOLE, Form
 
@@ -103,7 +104,7 @@ def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
     """
     if not path.exists():
         raise CvaeError(
-            f"{run} is not evaluated yet: run `python scripts/evaluate.py --run {run}`"
+            f"{run} is not evaluated yet: run `{command('evaluate')} --run {run}`"
         )
     try:
         results = files.read_json(path)
@@ -258,6 +259,4 @@ def _is_ess(ess, particles):
 
 
 def _evaluate_again(fault, run):
-    return CvaeError(
-        f"{fault}; evaluate again: `python scripts/evaluate.py --run {run}`"
-    )
+    return CvaeError(f"{fault}; evaluate again: `{command('evaluate')} --run {run}`")

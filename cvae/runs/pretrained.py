@@ -16,9 +16,9 @@ from cvae.errors import CvaeError, note
 from cvae.runs.checkpoints import AVERAGE, Checkpoint
 from cvae.runs.run import KEPT, PRETRAINED, RUNS, Run, find, newest
 from cvae.storage import files
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import shipped
 
-HERE = ROOT / "data" / "pretrained"
+HERE = shipped("data/pretrained")
 RESULTS = ("metrics.jsonl", "evaluation.json", "evaluation.npz")
 
 

@@ -18,6 +18,7 @@ from cvae.data.prepare import prepared
 from cvae.errors import CvaeError, warn_once
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run, check_finite
+from cvae.storage.checkout import command
 from cvae.training import schedule, tensorboard
 from cvae.training.budget import Budget
 from cvae.training.held_out import HeldOut
@@ -302,7 +303,7 @@ class _Loop:
         if all(name.endswith(AVERAGE) for name in checkpoint.arrays):
             raise CvaeError(
                 f"{self._run.path} cannot be trained further, it holds only averaged "
-                "weights: train a run of your own with `python scripts/train.py`"
+                f"weights: train a run of your own with `{command('train')}`"
             )
         state = checkpoint.state
         self._state = state._replace(plan=schedule.Plan(*state.plan))
