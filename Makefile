@@ -15,7 +15,7 @@ export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report explorer publish test browser bench peers soak \
-  soak-fuzz soak-kill soak-environments lint lock audit clean-runs clean
+  soak-fuzz soak-kill soak-environments package lint lock audit clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
@@ -90,6 +90,16 @@ soak-kill: env ## kill a training run 300 times, compare the end (ARGS="--kills 
 
 soak-environments: env ## run scripts in pairs of odd environments (ARGS="--cases N")
 	@$(VENV_PYTHON) tests/soak/environments.py $(ARGS)
+
+# Its tools need a newer Python than TensorFlow 1.15 has.
+package: VENV = .venv-current
+package: STACK = current
+package: EXTRA = package
+package: env ## check types, build wheel and sdist into dist/, and install the wheel
+	@$(VENV_PYTHON) -m mypy && rm -rf build dist && \
+	  $(VENV_PYTHON) -m build --no-isolation >/dev/null && \
+	  $(VENV_PYTHON) -m twine check --strict dist/* && \
+	  $(VENV_PYTHON) tests/install.py dist
 
 lint: env ## check style and format
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check

@@ -9,7 +9,7 @@ import importlib
 import re
 from typing import List, Optional
 
-from cvae import __version__
+import cvae
 from cvae.cli import Parser
 from cvae.errors import shown, suggest
 from cvae.storage import checkout
@@ -55,7 +55,7 @@ def parser_of_all(program: str = "cvae") -> Parser:
     parser.add_argument(
         *("--version", "-V"),
         action="version",
-        version=f"cvae {__version__}",
+        version=f"cvae {cvae.__version__}",
         help="print the version",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

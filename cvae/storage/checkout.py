@@ -55,4 +55,5 @@ def script(name: str) -> str:
 
 def command(name: str) -> str:
     """Return what a user types to call a command: its script, or `cvae NAME`."""
-    return f"python scripts/{script(name)}" if IS_CHECKOUT else f"cvae {name}"
+    path = ROOT / "scripts" / script(name)
+    return f"python scripts/{path.name}" if path.is_file() else f"cvae {name}"
