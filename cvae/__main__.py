@@ -24,16 +24,16 @@ def main(command=None):
     from cvae.storage import checkout
 
     process.prepare()
-    _check_python()
+    _check_python(checkout.IS_CHECKOUT)
     from cvae import commands
 
-    arguments, program = sys.argv[1:], "cvae"
+    program, *arguments = sys.argv
     if command is not None:
-        program = checkout.command(command)
-        run_main(lambda: commands.run_one(program, command, arguments))
-    if os.path.basename(sys.argv[0]) == "__main__.py":
-        program = "python -m cvae"
-    run_main(lambda: commands.run(program, arguments))
+        how = checkout.command(command)
+        run_main(lambda: commands.run_one(how, command, arguments))
+    else:
+        how = "python -m cvae" if program.endswith("__main__.py") else "cvae"
+        run_main(lambda: commands.run(how, arguments))
 
 
 def _leave(number, frame):
@@ -43,10 +43,8 @@ def _leave(number, frame):
         os._exit(128 + number)
 
 
-def _check_python():
+def _check_python(is_checkout):
     """Exit with one line where TensorFlow cannot be imported."""
-    from cvae.storage.checkout import IS_CHECKOUT
-
     if sys.flags.optimize > 1:
         sys.stderr.write(
             "error: TensorFlow needs docstrings, which -OO removes; leave out -OO and "
@@ -54,7 +52,7 @@ def _check_python():
         )
         sys.exit(2)
     remedy = "install the package again, with its requirements"
-    if IS_CHECKOUT:
+    if is_checkout:
         script = os.path.basename(sys.argv[0])
         remedy = f"run `make env`, then `.venv/bin/python scripts/{script}`"
     for module in ("numpy", "tensorflow"):
