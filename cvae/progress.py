@@ -23,7 +23,7 @@ class Progress:
         label: str = "",
     ):
         self._stream = sys.stderr
-        self._bar = None  # type: Optional[tqdm]
+        self._bar: Optional[tqdm] = None
         if self._stream.isatty():
             self._bar = tqdm(
                 total=total,

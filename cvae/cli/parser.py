@@ -5,11 +5,12 @@ import errno
 import os
 import signal
 import sys
+from typing import Tuple
 
 from cvae.cli import process
 from cvae.errors import CvaeError, shown, suggestion
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS: Tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
     STOP_SIGNALS += (signal.SIGHUP,)  # the terminal was closed
 _NO_READER = (errno.EPIPE, errno.EIO)  # `... | head`, or the terminal was closed

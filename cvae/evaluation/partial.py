@@ -84,9 +84,9 @@ class Partial:
             CvaeError: the disk refuses.
         """
         if any(self._done.values()):
-            arrays = {name: self.rows(name) for name in self._tables}
-            arrays.update({_KEY: self._fingerprint, _MAKERS: self.makers})
-            write_arrays(self.path, arrays)
+            rows = {name: self.rows(name) for name in self._tables}
+            origin = {_KEY: self._fingerprint, _MAKERS: self.makers}
+            write_arrays(self.path, {**rows, **origin})
         self._saved = time.monotonic()
 
     @contextlib.contextmanager

@@ -5,7 +5,7 @@ The labels of rows and columns are of type `labels.Label`, or anything that `str
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -147,7 +147,7 @@ def transfer_grid(
     left = np.arange(columns) * cell + 2 * GAP * (np.arange(columns) > 0)
     texts = fitted(classes, ROOM)
     room = max(map(width, texts))
-    look = {"va": "bottom", "rotation": 90} if room > cell - 1.0 else {}
+    look: Dict[str, Any] = {"va": "bottom", "rotation": 90} if room > cell - 1.0 else {}
     above = room + 3.0 if look else LINE
     middles = left[1:] + cell / 2
     heads = [
@@ -246,7 +246,7 @@ def captioned_grid(
     rows = max(1, -(-len(images) // columns))
     padded = np.full((rows * columns, images.shape[1]), np.nan)
     padded[: len(images)] = images
-    padded = padded.reshape(rows, columns, -1)
+    in_rows = padded.reshape(rows, columns, -1)
     texts, size = _pairs(captions, cell + GAP - 1.0)
     n_lines = len(texts[0])
     beneath = n_lines * LINE + 1.0
@@ -263,8 +263,8 @@ def captioned_grid(
         for n, lines in enumerate(texts)
         for line, text in enumerate(lines)
     ]
-    sheet = Sheet(_inked(padded, BLACK), left, top, [""] * rows, (), words, cell)
-    there = np.isfinite(padded).all(-1)
+    sheet = Sheet(_inked(in_rows, BLACK), left, top, [""] * rows, (), words, cell)
+    there = np.isfinite(in_rows).all(-1)
     draw(path, sheet._replace(below=beneath, there=there), note)
 
 

@@ -210,10 +210,10 @@ def latent_space(
         style.middle(axes, literal(text), x, y - 8.0, size=size, **place)
     _key(axes, probe, *corner)
     first, second = map(_percent, explained)
-    across = f"1st component, {first} % of the variance"
-    style.middle(axes, across, room / 2, -down - 7.0)
-    up = f"2nd, {second} %"
-    style.middle(axes, up, -7.0, -down / 2.0, rotation=90)
+    beneath = f"1st component, {first} % of the variance"
+    style.middle(axes, beneath, room / 2, -down - 7.0)
+    beside = f"2nd, {second} %"
+    style.middle(axes, beside, -7.0, -down / 2.0, rotation=90)
     style.save(figure, path)
 
 

@@ -76,7 +76,7 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
         look = dict(labels.look(label), va="center", ha="right")
         style.write(figure, labels.literal(label), *place, **look)
     for word in sheet.words:
-        place = (margin + word.x, top - word.y, width, height, word.color)
+        place = (margin + word.x, top - word.y, width, height)
         look = {"va": word.va, "ha": word.ha, "size": word.size}
         if word.rotation:
             look["rotation"] = word.rotation
@@ -85,7 +85,7 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
             text = labels.literal(text)
             look.update(labels.look(word.text.replace(labels.ARROW, "")))
         text = style.spelled(text, style.is_raster(path))
-        style.write(figure, text, *place, **look)
+        style.write(figure, text, *place, word.color, **look)
     # Slightly inside its pixels: rounding up would make Matplotlib resample the image.
     hair = 1e-3 / dots
     box = (margin + hair, foot + hair, across - 2 * hair, up - 2 * hair)

@@ -8,6 +8,7 @@ import contextlib
 import re
 import textwrap
 from pathlib import Path
+from typing import Any, Dict
 
 import numpy as np
 
@@ -26,7 +27,7 @@ LINE = 10.0  # points from one line of text to the next
 WIDTH = 453.0  # points of the report's line, and of figures as wide as it
 HALF = 221.0  # points of each of two figures that stand side by side
 
-SETTINGS = {
+SETTINGS: Dict[str, Any] = {
     "font.family": "cmr10",
     "font.size": TEXT_SIZE,
     "axes.unicode_minus": False,

@@ -5,7 +5,7 @@ each test image.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 
 import numpy as np
 
@@ -131,6 +131,7 @@ def read_arrays_of(
     try:
         arrays = read_arrays(path, _LARGEST)
         n, n_classes = results["n_images"], len(results["classifier"]["confusion"])
+        forms_of: Dict[str, Tuple[type, Tuple[int, ...]]]
         forms_of = {name: (np.float64, (n,)) for name in _PER_IMAGE}
         forms_of["log_likelihoods"] = (np.float64, (n, n_classes))
         forms_of["particles"] = (np.int32, (n, n_classes))

@@ -6,7 +6,6 @@ runs/<name>/config.json  dataset.json  metrics.jsonl  checkpoints/
 """
 
 import contextlib
-import itertools
 import os
 import time
 from pathlib import Path
@@ -90,13 +89,15 @@ class Run:
         Runs that are made in the same second get different names.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        for number in itertools.count(1):
+        number = 1
+        while True:
             path = RUNS / (stamp if number == 1 else f"{stamp}-{number}")
             try:
                 path.mkdir(parents=True)
+                break
             except FileExistsError:
-                continue
-            return cls.create(path, config)
+                number += 1
+        return cls.create(path, config)
 
     def lock(self):
         """Lock the run for this process until the returned file is closed.

@@ -9,7 +9,7 @@ import re
 import struct
 import zipfile
 from pathlib import Path
-from typing import Dict, Union
+from typing import Any, Dict, Mapping, Union
 
 import numpy as np
 
@@ -58,8 +58,10 @@ def read_arrays(
             raise CvaeError(f"{path} is damaged: {reason[:120]}")
 
 
-def write_arrays(path: Union[str, Path], arrays: Dict[str, np.ndarray]) -> None:
-    """Write `arrays` as the .npz file `path`, whole or not at all.
+def write_arrays(path: Union[str, Path], arrays: Mapping[str, Any]) -> None:
+    """Write `arrays`, or what NumPy makes arrays of, as the .npz file `path`.
+
+    The file appears whole or not at all.
 
     Raises:
         CvaeError: the disk refuses.

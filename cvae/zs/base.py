@@ -1,6 +1,7 @@
 """`Distribution`, which every distribution extends: shapes, dtypes and event axes."""
 
 import functools
+from typing import Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -200,7 +201,7 @@ class Univariate(Distribution):
     A subclass sets `_parameters`: tensors that together broadcast to the batch shape.
     """
 
-    _parameters = ()
+    _parameters: Sequence[tf.Tensor] = ()
     _check_numerics = False
 
     def _batch_shape(self):

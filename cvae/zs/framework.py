@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from typing import Optional
+from typing import Any, Dict, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -35,7 +35,7 @@ class BayesianNet:
     def __init__(self, observed: Optional[dict] = None):
         self._meta_bn, observations = current_observation()
         self._observed = dict(observed or {}, **observations)
-        self._nodes = {}
+        self._nodes: Dict[str, Any] = {}
         self._log_joint = None
 
     @property
