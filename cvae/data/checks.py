@@ -4,7 +4,7 @@ Each check raises `CvaeError` with the array's name, what is wrong and what to d
 Those of single arrays return the array in the type that the model takes.
 """
 
-from typing import Any, List, Optional, Sequence
+from typing import Any, Iterable, List, Optional
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def check_means(means: Any) -> np.ndarray:
     return means
 
 
-def check_classes(classes: Sequence[int], n_classes: int) -> List[int]:
+def check_classes(classes: Iterable[int], n_classes: int) -> List[int]:
     """Return `classes`, at least one number of a class, as a list."""
     classes = list(classes)
     if not classes:

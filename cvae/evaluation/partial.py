@@ -6,7 +6,7 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class Partial:
         self._saved = time.monotonic()
 
     @contextlib.contextmanager
-    def kept(self):
+    def kept(self) -> Iterator["Partial"]:
         """Save all rows if the body is interrupted or fails."""
         try:
             yield self

@@ -11,10 +11,10 @@ import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.plotting import style
-from cvae.plotting.folding import HALF_PAGE, PAGE, ROOM, SCREEN, Fold, fold
+from cvae.plotting.folding import HALF_PAGE, PAGE, ROOM, SCREEN, fold
 from cvae.plotting.labels import ARROW, fitted, label, width
 from cvae.plotting.sheet import CELL, Sheet, Word, draw
-from cvae.plotting.style import BLACK, BLUE, LINE, SMALL
+from cvae.plotting.style import BLACK, BLUE, LINE, SMALL, Color
 
 GAP = 4.0  # additional points between images that do not belong together
 BENEATH = 8.0  # points for words beneath an image
@@ -27,7 +27,7 @@ class Block(NamedTuple):
     heading: str
     images: np.ndarray  # [rows, n, x_dim], in 0 to 1; an image of NaN is not drawn
     numbers: np.ndarray  # [rows, n], beneath the images; NaN is not printed
-    ink: Tuple[int, int, int] = BLACK
+    ink: Color = BLACK
 
 
 @style.applied()
@@ -84,7 +84,7 @@ def reconstruction_grid(
     draw(path, _folded(cells, there, folded, key)._replace(least=2 * HALF), note)
 
 
-def _folded(cells, there, folded: Fold, heading):
+def _folded(cells, there, folded, heading):
     """The sheet of `cells` `[rows, columns, ...]` in blocks side by side."""
     blocks, rows, columns = folded.blocks, folded.rows, folded.columns
     lacking = blocks * rows - len(cells)

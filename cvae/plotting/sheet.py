@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from cvae.plotting import labels, style
-from cvae.plotting.style import BLACK, LINE
+from cvae.plotting.style import BLACK, LINE, Color
 
 CELL = 20.0  # points from one image to the next
 CELL_PIXELS = 84  # of an image's side, about, when it is drawn at CELL
@@ -21,7 +21,7 @@ class Word(NamedTuple):
     text: str
     x: float
     y: float
-    color: Tuple[int, int, int] = BLACK
+    color: Color = BLACK
     size: float = style.TEXT_SIZE
     ha: str = "center"
     va: str = "center"
@@ -36,7 +36,7 @@ class Sheet(NamedTuple):
     left: np.ndarray  # of each column's images
     top: np.ndarray  # of each row's
     labels: Sequence[str]  # of each row, to its left
-    heading: Sequence[Tuple[str, Tuple[int, int, int]]] = ()
+    heading: Sequence[Tuple[str, Color]] = ()
     words: Sequence[Word] = ()
     cell: float = CELL  # from one image to the next
     above: float = 0.0  # room for words

@@ -163,7 +163,7 @@ def bundle(*modules: str) -> str:
     """
     found: Dict[str, str] = {}
 
-    def add(names: Sequence[str]):
+    def add(names: Sequence[str]) -> None:
         for name in names:
             if name not in found:
                 text = _read(name)

@@ -183,7 +183,7 @@ def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> 
     raise _evaluate_again(f"{run} {fault}", run)
 
 
-def _contradictions(results) -> Iterator[str]:
+def _contradictions(results: Dict[str, Any]) -> Iterator[str]:
     """Yield what does not fit the rest of an evaluation whose parts have their forms.
 
     A check may rely on those before it: the reader stops at the first contradiction.

@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO
 
 import numpy as np
 
@@ -99,7 +99,7 @@ class Run:
                 number += 1
         return cls.create(path, config)
 
-    def lock(self):
+    def lock(self) -> TextIO:
         """Lock the run for this process until the returned file is closed.
 
         Raises:
@@ -339,7 +339,7 @@ def find(path: Optional[Path] = None) -> Run:
 
 
 def check_finite(
-    values: np.ndarray, run: Run, name="a result", step: Optional[int] = None
+    values: np.ndarray, run: Run, name: str = "a result", step: Optional[int] = None
 ) -> None:
     """Raise `CvaeError` unless all `values` that `run` gives are finite.
 
