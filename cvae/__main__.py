@@ -5,9 +5,10 @@ import importlib.util
 import os
 import signal
 import sys
+from typing import NoReturn, Optional
 
 
-def main(command=None):
+def main(command: Optional[str] = None) -> NoReturn:
     """Run the command line, and exit.
 
     A signal during the imports ends it with one line, too.

@@ -5,11 +5,12 @@ import errno
 import os
 import signal
 import sys
+from typing import Any, Callable, NoReturn, Optional, Tuple
 
 from cvae.cli import process
 from cvae.errors import CvaeError, shown, suggestion
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS: Tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
     STOP_SIGNALS += (signal.SIGHUP,)  # the terminal was closed
 _NO_READER = (errno.EPIPE, errno.EIO)  # `... | head`, or the terminal was closed
@@ -32,7 +33,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def parse_args(self, args=None, namespace=None):
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as `ArgumentParser` does; suggest the nearest to a mistyped option."""
         try:
             arguments, unknown = self.parse_known_args(args, namespace)
@@ -44,7 +45,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no {shown(name)}; {guess}".strip("; "))
         return arguments
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Print one line that names what is wrong, and exit with status 2."""
         self.exit(2, f"error: {' '.join(message.split())} (see --help)\n")
 
@@ -57,7 +58,7 @@ class _HelpFormatter(
         return super()._get_help_string(action) if shown else action.help
 
 
-def run_main(main):
+def run_main(main: Callable[[], Optional[int]]) -> NoReturn:
     """Run `main()` and exit: 0, its status, or 2 with one line for a `CvaeError`."""
     process.prepare()
     try:
@@ -67,8 +68,9 @@ def run_main(main):
     except KeyboardInterrupt as stop:
         status = 128 + (stop.args or (signal.SIGINT,))[0]
         print("interrupted", file=sys.stderr)
-    sys.stdout.flush()
-    fault = sys.stdout.fault
+    stdout: Any = sys.stdout  # a `process.Output`, since `prepare`
+    stdout.flush()
+    fault = stdout.fault
     if fault and fault.errno not in _NO_READER and not status:
         status = _refuse(f"cannot write the output: {fault.strerror or fault}")
     sys.stderr.flush()

@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from cvae.data import download as _download
 from cvae.data.download import Limits
@@ -103,7 +103,7 @@ def download(publication: Publication, destination: Path) -> None:
 
 def read_file(directory: Path, file: PublishedFile) -> Verified:
     """Return the first good copy of `file`, or raise the fault of the first bad one."""
-    fault = None  # type: Optional[Damaged]
+    fault: Optional[Damaged] = None
     for path in _spellings(directory, file):
         try:
             if path.is_file():

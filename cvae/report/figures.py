@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def _grid(inputs, generate):
     return Figure(grids.sample_grid, arguments)
 
 
-def per_class(names: Sequence[str], classes: Sequence[int]) -> int:
+def per_class(names: Sequence[str], classes: Iterable[int]) -> int:
     """Return how many samples of each of `classes` a figure has room for.
 
     Args:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Checkpoints:
     def __init__(self, folder: Path):
         self._folder = folder
         self._index_path = folder / "index.json"
-        self._damaged = set()  # names of checkpoints that were skipped
+        self._damaged: Set[str] = set()  # names of checkpoints that were skipped
 
     def exist(self) -> bool:
         """Return whether a checkpoint was ever written."""

@@ -5,7 +5,7 @@ each test image.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 
 import numpy as np
 
@@ -131,6 +131,7 @@ def read_arrays_of(
     try:
         arrays = read_arrays(path, _LARGEST)
         n, n_classes = results["n_images"], len(results["classifier"]["confusion"])
+        forms_of: Dict[str, Tuple[type, Tuple[int, ...]]]
         forms_of = {name: (np.float64, (n,)) for name in _PER_IMAGE}
         forms_of["log_likelihoods"] = (np.float64, (n, n_classes))
         forms_of["particles"] = (np.int32, (n, n_classes))
@@ -182,7 +183,7 @@ def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> 
     raise _evaluate_again(f"{run} {fault}", run)
 
 
-def _contradictions(results) -> Iterator[str]:
+def _contradictions(results: Dict[str, Any]) -> Iterator[str]:
     """Yield what does not fit the rest of an evaluation whose parts have their forms.
 
     A check may rely on those before it: the reader stops at the first contradiction.

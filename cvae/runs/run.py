@@ -6,11 +6,10 @@ runs/<name>/config.json  dataset.json  metrics.jsonl  checkpoints/
 """
 
 import contextlib
-import itertools
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO
 
 import numpy as np
 
@@ -90,15 +89,17 @@ class Run:
         Runs that are made in the same second get different names.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        for number in itertools.count(1):
+        number = 1
+        while True:
             path = RUNS / (stamp if number == 1 else f"{stamp}-{number}")
             try:
                 path.mkdir(parents=True)
+                break
             except FileExistsError:
-                continue
-            return cls.create(path, config)
+                number += 1
+        return cls.create(path, config)
 
-    def lock(self):
+    def lock(self) -> TextIO:
         """Lock the run for this process until the returned file is closed.
 
         Raises:
@@ -338,7 +339,7 @@ def find(path: Optional[Path] = None) -> Run:
 
 
 def check_finite(
-    values: np.ndarray, run: Run, name="a result", step: Optional[int] = None
+    values: np.ndarray, run: Run, name: str = "a result", step: Optional[int] = None
 ) -> None:
     """Raise `CvaeError` unless all `values` that `run` gives are finite.
 

@@ -19,7 +19,7 @@ class HeldOut(contextlib.ExitStack):
     def __init__(self, config: Config, split: Split):
         super().__init__()
         self._config, self._split = config, split
-        self._model = None  # type: Optional[Model]
+        self._model: Optional[Model] = None
 
     def bound(self, weights: Dict[str, np.ndarray], n: Optional[int] = None) -> float:
         """Return the mean bound of `weights` on the first `n` images, or on all."""

@@ -11,7 +11,9 @@ AVERAGE_EVERY = 16  # steps between updates of the average, after its first `YOU
 YOUNG = 1024  # steps
 
 
-def update(cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config):
+def update(
+    cost: tf.Tensor, step: tf.Tensor, rate: tf.Tensor, config: Config
+) -> tf.Operation:
     """Return the operation that takes one step down `cost` and averages the weights.
 
     Args:

@@ -1,7 +1,7 @@
 """The SGVB training graph, and the session that holds its state."""
 
 import dataclasses
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -106,10 +106,10 @@ class Trainer:
         compat.load(self._session, named, weights)
         compat.load(self._session, self._averages, weights)
 
-    def __enter__(self):
+    def __enter__(self) -> "Trainer":
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: Any) -> None:
         self._session.close()
 
     def _build(self, config, train, weighted):
