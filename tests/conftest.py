@@ -52,7 +52,15 @@ LONGEST = (
         "peers",
         "environments",
     ),
-    *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
+    *(
+        "notebook",
+        "report",
+        "stacks",
+        "implementations",
+        "command_lines",
+        "sweep",
+        "figures",
+    ),
     *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group
