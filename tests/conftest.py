@@ -51,16 +51,9 @@ LONGEST = (
         "spread",
         "peers",
         "environments",
-    ),
-    *(
         "notebook",
-        "report",
-        "stacks",
-        "implementations",
-        "command_lines",
-        "sweep",
-        "figures",
     ),
+    *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
     *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group
