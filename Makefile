@@ -8,6 +8,8 @@ VENV_PYTHON = "$(VENV)/bin/python"
 UV ?= uv
 PEERS ?= .venv-peers
 PEERS_PYTHON ?= python3.11
+TENSORFLOWS ?= 2.19 2.20 2.21
+TENSORFLOWS_PYTHON ?= 3.12
 PEERS_LOCK = benchmarks/peers/requirements.txt
 export PYTHON
 export STACK
@@ -15,7 +17,8 @@ export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report explorer publish test browser bench peers soak \
-  soak-fuzz soak-kill soak-environments package lint lock audit clean-runs clean
+  soak-fuzz soak-kill soak-environments package tensorflows lint lock audit \
+  clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
@@ -100,6 +103,19 @@ package: env ## check types, build wheel and sdist into dist/, and install the w
 	  $(VENV_PYTHON) -m build --no-isolation >/dev/null && \
 	  $(VENV_PYTHON) -m twine check --strict dist/* && \
 	  $(VENV_PYTHON) tests/install.py dist
+
+# Two minutes each; the environments are deleted again.
+tensorflows: ## tests on each TensorFlow that setup.py allows (TENSORFLOWS="2.19 2.21")
+	@status=0; for version in $(TENSORFLOWS); do \
+	  echo "TensorFlow $$version" && \
+	  venv=$$(mktemp -d) && $(UV) venv -q --no-config -p $(TENSORFLOWS_PYTHON) "$$venv" && \
+	  $(UV) pip install -q --no-config -p "$$venv" -r setup.py --extra test \
+	    "tensorflow==$$version.*" && \
+	  "$$venv/bin/python" -m pytest tests/test_model.py tests/training/test_loop.py \
+	    tests/inference/test_trained.py tests/evaluation/test_evaluate.py tests/notebooks \
+	    || status=1; \
+	  rm -rf "$$venv"; \
+	done; exit $$status
 
 lint: env ## check style and format
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check

@@ -51,6 +51,7 @@ LONGEST = (
         "spread",
         "peers",
         "environments",
+        "notebook",
     ),
     *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
     *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
