@@ -305,7 +305,8 @@ class _Loop:
         if all(name.endswith(AVERAGE) for name in checkpoint.arrays):
             raise CvaeError(
                 f"{self._run.path} cannot be trained further, it holds only averaged "
-                f"weights: train a run of your own with `{command('train')}`"
+                f"weights: train a run of your own with `{command('train')} --from "
+                f"{self._run.path}`"
             )
         state = checkpoint.state
         self._state = state._replace(plan=schedule.Plan(*state.plan))
