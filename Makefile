@@ -56,7 +56,7 @@ explorer: env ## a page that runs the newest run's model in a browser (ARGS=--op
 
 publish: env ## copy the newest run's report to report/, its weights to data/pretrained
 	@$(VENV_PYTHON) scripts/build_report.py --output report $(ARGS)
-	@$(VENV_PYTHON) scripts/export_pretrained.py $(ARGS)
+	@$(VENV_PYTHON) scripts/export_pretrained.py --output data/pretrained $(ARGS)
 
 test: EXTRA = offline
 test: env ## run the tests (ARGS="-k name" for some)

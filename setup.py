@@ -35,7 +35,7 @@ DASK = ["distributed", "click<8.1" + OLD]
 # Files of the checkout that the programs read. Installed, they are parts of the package
 # (`cvae.storage.checkout.shipped`).
 SHIPPED = {
-    "data/pretrained": ["*.json*", "*.npz", "checkpoints/*"],
+    "data/pretrained": ["*.json*", "*.md", "*.npz", "*.png", "*.safetensors"],
     "explorer": ["*.css", "*.html", "*.js"],
     "report": ["*.typ", "published.json"],
 }

@@ -64,7 +64,7 @@ def add_output_dir(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=path,
         metavar="DIR",
-        help="directory for report.pdf, its figures and results.json; left out, the "
+        help="directory for the report, its figures and results.json; left out, the "
         "directory of the run",
     )
 

@@ -10,6 +10,7 @@ from cvae.cli import options
 from cvae.report import figures, words
 from cvae.runs.dataset_file import load_for
 from cvae.runs.pretrained import find_or_unpack
+from cvae.storage import files
 
 
 def add_options(parser):
@@ -43,6 +44,7 @@ def main(arguments):
     dataset, _ = load_for(run, arguments.mnist_dir, arguments.dataset)
     suffixes = [f".{arguments.format}"] if arguments.format else [".png", ".svg"]
     folder = arguments.output or run.figures_dir
+    files.check_place(folder)
     facts = figures.draw(run, dataset, folder, arguments.names, suffixes)
     for line in words.key(run.data):
         print(line)

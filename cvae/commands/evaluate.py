@@ -15,6 +15,7 @@ from cvae.evaluation import MAX_CHECKS, tables
 from cvae.inference.importance import MAX_PARTICLES
 from cvae.runs.dataset_file import label_of, load_for
 from cvae.runs.pretrained import find_or_unpack
+from cvae.storage import files
 
 
 def add_options(parser):
@@ -44,6 +45,7 @@ def main(arguments):
     """Evaluate, and print the table."""
     workers = options.workers(arguments)
     run = find_or_unpack(arguments.run)
+    files.check_place(run.path)  # now, not after the work
     dataset, is_own = load_for(run, arguments.mnist_dir, arguments.dataset, other=True)
     label = "" if is_own else label_of(dataset.name)
     from cvae.evaluation import evaluate  # TensorFlow, after all checks of the input

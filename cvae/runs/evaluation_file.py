@@ -158,22 +158,26 @@ def read_arrays_of(
     return arrays
 
 
-def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> None:
+def check_fresh(
+    results: Dict[str, Any], run: Path, step: int, dataset: Any = None
+) -> None:
     """Check that `results` are of the weights that `run` has now and of `dataset`.
 
     Args:
         results: an evaluation, as `read_evaluation` returns it.
         step: of the checkpoint that an evaluation would use now,
             `run.load_checkpoint(best=True)`.
-        dataset: a `cvae.data.mnist.Dataset`.
+        dataset: a `cvae.data.dataset.Dataset`; None for that of the evaluation.
 
     Raises:
         CvaeError: they are of another data set, of other weights or of another number
             of test images.
     """
-    n = len(dataset.test.images)
-    if results["dataset"] != dataset.name:
-        fault = f"was evaluated on {results['dataset']}, not on {dataset.name}"
+    name, n = results["dataset"], results["n_images"]
+    if dataset is not None:
+        name, n = dataset.name, len(dataset.test.images)
+    if results["dataset"] != name:
+        fault = f"was evaluated on {results['dataset']}, not on {name}"
     elif results["step"] != step:
         fault = f"was evaluated at step {results['step']:,}; it is at step {step:,} now"
     elif results["n_images"] != n:

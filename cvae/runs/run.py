@@ -42,7 +42,7 @@ class Run:
                 f"`{command('train')} --run {self.path}`"
             )
         self.config = _read_config(self._file("config.json"))
-        self._checkpoints = Checkpoints(self._file("checkpoints"))
+        self._checkpoints = Checkpoints(self.path)
 
     @classmethod
     def create(cls, path: Path, config: Config) -> "Run":

@@ -23,8 +23,15 @@ from cvae.data import mnist
 from cvae.data.dataset import Dataset, Split
 from cvae.data.mnist import Verified
 from cvae.evaluation import evaluate, tables
-from cvae.report import document, explorer, figures, pipeline, samples, typst
-from cvae.runs import pretrained
+from cvae.report import (
+    document,
+    explorer,
+    figures,
+    pipeline,
+    samples,
+    sharing,
+    typst,
+)
 from cvae.runs.run import Run
 from cvae.storage import checkout
 from cvae.training import console, sweep
@@ -125,7 +132,7 @@ def calls(monkeypatch):
     stub(evaluate, "evaluate_run", {})
     stub(tables, "evaluation_table", "")
     stub(figures, "draw", {})
-    stub(pretrained, "export", None)
+    stub(sharing, "export", [])
     stub(document, "build", [Path("file")])
     stub(typst, "page_count", 4)
     stub(explorer, "write", None)
