@@ -69,6 +69,7 @@ setup(
         "safetensors<0.5" + OLD,  # later ones have no build for it
         "scikit-learn",
         "shtab",
+        "tensorboard",  # which TensorFlow requires only up to 2.20
         "tqdm",
         "typst==0.12.0",
         'importlib_resources; python_version == "3.7"',  # which typst needs there

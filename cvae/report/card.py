@@ -18,7 +18,7 @@ from cvae.report.numbers import (
     whole,
     with_error,
 )
-from cvae.runs.checkpoints import SHARED, State
+from cvae.runs.checkpoints import SHARED
 from cvae.runs.dataset_file import label_of
 from cvae.runs.run import Run
 
@@ -148,7 +148,7 @@ def _data(config, facts):
     return "\n\n".join(["## Data", *filter(None, [_plain(facts["note"])]), table])
 
 
-def _training(run, state: State):
+def _training(run, state):
     done = [f"{whole(state.step)} steps"]
     if run.metrics():
         done.append(f"{number(run.metrics()[-1]['epoch'], 1)} epochs")

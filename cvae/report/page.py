@@ -103,7 +103,7 @@ def _section(n, section, drawing):
 def _sections(content: Any) -> Iterator[Section]:
     """Yield the sections of typst's `content`; the first one has no heading."""
     names, number, title = _Names(content), "", ""
-    words = []  # type: List[str]
+    words: List[str] = []
     for part in _parts(content):
         if part.get("func") == "heading":
             yield Section(number, title, _joined(words))
@@ -194,7 +194,7 @@ def _texts(content: Any, names: _Names) -> Iterator[str]:
             if name in content:
                 yield BEFORE.get(name, "")
                 yield from _texts(content[name], names)
-        yield AFTER.get(kind, "")
+        yield AFTER.get(str(kind), "")
 
 
 def _joined(words):
@@ -210,7 +210,8 @@ def _share_glyphs(drawings: Sequence[str]) -> Tuple[str, List[str]]:
     What has no effect is left out: spaces, black as a colour, digits of small parts of
     a point.
     """
-    symbols, names = [], {}  # type: ignore[var-annotated]
+    symbols: List[str] = []
+    names: Dict[str, str] = {}
 
     def named(match):
         key = match.group(1)

@@ -48,11 +48,11 @@ def query(folder: Path, selector: str) -> Any:
     """
     source, typst = _with_sources(folder), _module()
     if typst is None:
-        form = ["--field", "value", "--one"]
-        return json.loads(_run_command("query", source, selector, *form))
+        options = ["--field", "value", "--one"]
+        return json.loads(_run_command("query", source, selector, *options))
     try:
-        form = {"field": "value", "one": True, "root": str(folder)}
-        return json.loads(typst.query(str(source), selector, **form))
+        found = typst.query(str(source), selector, "value", one=True, root=str(folder))
+        return json.loads(found)
     except (RuntimeError, OSError) as error:
         raise _failure(str(error))
 
@@ -104,8 +104,8 @@ def _compiled(source, suffix):
         made = sorted(source.parent.glob(f"typeset*{suffix}"))
         return [path.read_bytes() for path in made]
     try:
-        form = {"root": str(source.parent), "format": suffix[1:]}
-        made = typst.compile(str(source), **form)
+        root = str(source.parent)
+        made = typst.compile(str(source), root=root, format=suffix[1:])
     except (RuntimeError, OSError) as error:
         raise _failure(str(error))
     return made if isinstance(made, list) else [made]

@@ -40,6 +40,7 @@ class HeldOut(contextlib.ExitStack):
         Pixel means, `[classes, columns, x_dim]`, of the first classes. They have the
         same z at every step, those of the report's figure.
         """
+        assert self._model is not None  # `bound` has built it
         classes = range(min(ROWS, self._config.n_classes))
         return generate.samples(self._model, classes, COLUMNS, self._config.seed)
 

@@ -73,16 +73,14 @@ class Events:
 
     def _write_settings(self, row):
         """Write the settings for the HParams tab, which finds the metrics by itself."""
-        try:  # here, because it takes a fifth of a second
-            from tensorboard.plugins.hparams import summary_v2
-        except ImportError:  # from TensorFlow 2.21 on, it is a package of its own
-            summary_v2 = None
-        if summary_v2 is not None:
-            settings = {name: _shown(value) for name, value in self._settings.items()}
-            began = time.time() - row["seconds"]
-            summary = summary_v2.hparams_pb(settings, start_time_secs=began)
-            self._writer.add_summary(summary.SerializeToString(), row["step"])
-        self._settings = None
+        # Here, because it takes a fifth of a second.
+        from tensorboard.plugins.hparams import summary_v2
+
+        settings = {name: _shown(value) for name, value in self._settings.items()}
+        began = time.time() - row["seconds"]
+        summary = summary_v2.hparams_pb(settings, start_time_secs=began)
+        self._writer.add_summary(summary.SerializeToString(), row["step"])
+        self._settings = {}
 
 
 def _tenth(state):

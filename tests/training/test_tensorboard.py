@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import sys
 
 import events
 import numpy as np
@@ -80,15 +79,3 @@ def test_a_resumed_run_does_not_draw_its_last_picture_again(tmp_path, whole):
         writer.write_samples(state._replace(step=600), lambda: _GREY)
     (picture,) = events.read(tmp_path / "events").Images("samples")
     assert picture.step == 600
-
-
-def test_without_tensorboard_rows_are_written_all_the_same(
-    whole, tmp_path, monkeypatch
-):
-    monkeypatch.setitem(sys.modules, "tensorboard.plugins.hparams", None)
-    row = whole.metrics()[0]
-    with Events(tmp_path / "events", tiny.CONFIG, State(0, Plan(0, 0.0, 9))) as writer:
-        writer.write_row(row)
-    found = events.read(tmp_path / "events")
-    assert [event.step for event in found.Scalars("train_bound")] == [row["step"]]
-    assert metadata.SESSION_START_INFO_TAG not in found.summary_metadata
