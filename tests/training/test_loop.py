@@ -314,7 +314,7 @@ def test_a_single_class_is_learned(data, tmp_path, n_classes):
         split._replace(labels=np.full(len(split.labels), n_classes // 300 * 299))
         for split in (data.train, data.test)
     )
-    run = _new_run(tmp_path, n_classes=n_classes, epochs=20.0, evaluate_every=20)
+    run = _new_run(tmp_path, n_classes=n_classes, epochs=10.0, evaluate_every=10)
     last = loop.train(run, data._replace(train=train, test=test))
     assert -300.0 < last["test_bound"] < 0.0
     if n_classes == 300:
