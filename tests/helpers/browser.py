@@ -114,7 +114,7 @@ def started():
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = Service(str(DRIVER), popen_kw={"start_new_session": True})
     chrome = webdriver.Chrome(options=options, service=service)
-    chrome.set_script_timeout(30)
+    chrome.set_script_timeout(120)
     try:
         yield Browser(chrome)
     finally:
