@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -201,10 +202,11 @@ class Browser:
             self.cdp("Input.dispatchKeyEvent", type="keyDown", text=text, **found)
             self.cdp("Input.dispatchKeyEvent", type="keyUp", **found)
 
-    def drag(self, selector, points, touch=False):
+    def drag(self, selector, points, touch=False, rest=0.1):
         """Press at the first of `points` of an element, move along them, and release.
 
-        Points are in units of the element's size.
+        Points are in units of the element's size. A finger rests so many seconds at the
+        last of them, or the browser takes it for a fling, and a tap for its end.
         """
         left, top, width, height = self.driver.execute_async_script(PLACE, selector)
         places = [{"x": left + x * width, "y": top + y * height} for x, y in points]
@@ -216,6 +218,7 @@ class Browser:
                 kind = "mouseMoved" if i else "mousePressed"
                 self._mouse(kind, place)
         if touch:
+            time.sleep(rest if len(points) > 1 else 0)
             self.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         else:
             self._mouse("mouseReleased", places[-1])

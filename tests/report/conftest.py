@@ -70,8 +70,21 @@ def pages(mnist, tmp_path_factory):
 
 @pytest.fixture
 def written(pages, browser):
-    """The page of dense layers, with something written on it."""
+    """The page of dense layers, with something written on it, as others left it."""
+    browser.show(pages["dense"])
+    return _written(browser)
+
+
+@pytest.fixture
+def fresh(pages, browser):
+    """The same as `written`, but the page is loaded again."""
     browser.open(pages["dense"])
+    return _written(browser)
+
+
+def _written(browser):
+    browser.wait(browsers.IDLE)
+    browser.run("document.getElementById('clear').click()")
     browser.drag("#sketch", browsers.STROKE)
     browser.wait(DONE)
     return browser

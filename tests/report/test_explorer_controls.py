@@ -34,19 +34,19 @@ SLIDES = {"#sliders input": ["#image", "#pad"], "#share": ["#image", "#pad"]}
 
 
 @pytest.mark.parametrize("by", ["mouse", "touch", "keyboard"])
-def test_every_button_works_by(by, written):
-    written.look(1200, touch=by == "touch")
+def test_every_button_works_by(by, fresh):
+    fresh.look(1200, touch=by == "touch")
     for selector, canvases in CLICKS.items():
         if selector in WITH_STROKES:  # the last of them leaves something to read
-            written.run("document.getElementById('clear').click()")
-            written.drag("#sketch", STROKE, by == "touch")
-            written.wait(DONE)
-        assert_changes(written, canvases, partial(written.press, selector, by))
+            fresh.run("document.getElementById('clear').click()")
+            fresh.drag("#sketch", STROKE, by == "touch")
+            fresh.wait(DONE)
+        assert_changes(fresh, canvases, partial(fresh.press, selector, by))
         if selector == "#bits":
-            written.press(selector, by)
-            written.wait("return !document.getElementById('bits').checked")
+            fresh.press(selector, by)
+            fresh.wait("return !document.getElementById('bits').checked")
     alike = ("strip", "bars", "tiles", "classes", "rows", "path")
-    others = written.run(
+    others = fresh.run(
         "return [...document.querySelectorAll('button, input[type=checkbox]')]"
         "  .filter((one) => !one.matches(arguments[0])).map((one) => one.id);",
         ", ".join([*CLICKS, *(f"#{one} button" for one in alike)]),
@@ -61,7 +61,7 @@ def test_a_tap_right_after_a_fast_stroke_counts(written):
         ("#sketch", "#undo", "#sketch"),
         ("#pad", "#zero", "#image"),
     ):
-        written.drag(area, SIX[::3], touch=True)
+        written.drag(area, SIX[::3], touch=True, rest=0)
         tap = partial(written.press, button, "touch")
         assert_changes(written, [canvas], tap)
 
@@ -79,37 +79,35 @@ def test_the_way_back_from_an_exploration_is_to_the_written(by, written):
 
 
 @pytest.mark.parametrize("by", ["mouse", "touch", "keyboard"])
-def test_sliders_and_pad_move_z_by(by, written):
-    written.look(1200, touch=by == "touch")
+def test_sliders_and_pad_move_z_by(by, fresh):
+    fresh.look(1200, touch=by == "touch")
 
     def slide(selector):
         if by == "keyboard":
-            written.run(FOCUS, selector)
-            written.key("ArrowRight", times=5)
+            fresh.run(FOCUS, selector)
+            fresh.key("ArrowRight", times=5)
         else:
-            written.drag(selector, [(0.5, 0.5), (0.6, 0.5), (0.9, 0.5)], by == "touch")
+            fresh.drag(selector, [(0.5, 0.5), (0.6, 0.5), (0.9, 0.5)], by == "touch")
 
     for selector, canvases in SLIDES.items():
-        assert_changes(written, canvases, partial(slide, selector))
+        assert_changes(fresh, canvases, partial(slide, selector))
     if by == "keyboard":
-        written.run(FOCUS, "#pad")
-        assert_changes(written, ["#image"], lambda: written.key("ArrowUp", times=5))
+        fresh.run(FOCUS, "#pad")
+        assert_changes(fresh, ["#image"], lambda: fresh.key("ArrowUp", times=5))
     else:
         drag = [(0.5, 0.5), (0.3, 0.3), (0.2, 0.75)]
         assert_changes(
-            written, ["#image"], lambda: written.drag("#pad", drag, by == "touch")
+            fresh, ["#image"], lambda: fresh.drag("#pad", drag, by == "touch")
         )
-        point = written.run("return document.getElementById('pad').ariaValueText")
-        first = written.run(
-            "return document.querySelector('.slider output').textContent"
-        )
+        point = fresh.run("return document.getElementById('pad').ariaValueText")
+        first = fresh.run("return document.querySelector('.slider output').textContent")
         assert float(point.split(",")[0].replace("\u2212", "-")) == pytest.approx(
             (2 * 0.2 - 1) * 3.25, abs=0.05
         )
         assert point.startswith(first.strip())
-    written.press("#more summary", by)
-    written.wait("return document.querySelector('#more').open")
-    assert_changes(written, ["#image"], partial(slide, "#more input"))
+    fresh.press("#more summary", by)
+    fresh.wait("return document.querySelector('#more').open")
+    assert_changes(fresh, ["#image"], partial(slide, "#more input"))
 
 
 def test_a_digit_is_written_by_the_keyboard_and_by_touch(written):
