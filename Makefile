@@ -8,6 +8,8 @@ VENV_PYTHON = "$(VENV)/bin/python"
 UV ?= uv
 PEERS ?= .venv-peers
 PEERS_PYTHON ?= python3.11
+TENSORFLOWS ?= 2.19 2.20 2.21
+TENSORFLOWS_PYTHON ?= 3.12
 PEERS_LOCK = benchmarks/peers/requirements.txt
 export PYTHON
 export STACK
@@ -15,7 +17,8 @@ export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report explorer publish test browser bench peers soak \
-  soak-fuzz soak-kill soak-environments lint lock audit clean-runs clean
+  soak-fuzz soak-kill soak-environments package tensorflows lint lock audit \
+  clean-runs clean
 
 help: ## list the targets
 	@echo 'usage: make TARGET [PRESET=default|quick|best] [STACK=1.15|current] [PYTHON=...]'
@@ -53,7 +56,7 @@ explorer: env ## a page that runs the newest run's model in a browser (ARGS=--op
 
 publish: env ## copy the newest run's report to report/, its weights to data/pretrained
 	@$(VENV_PYTHON) scripts/build_report.py --output report $(ARGS)
-	@$(VENV_PYTHON) scripts/export_pretrained.py $(ARGS)
+	@$(VENV_PYTHON) scripts/export_pretrained.py --output data/pretrained $(ARGS)
 
 test: EXTRA = offline
 test: env ## run the tests (ARGS="-k name" for some)
@@ -90,6 +93,29 @@ soak-kill: env ## kill a training run 300 times, compare the end (ARGS="--kills 
 
 soak-environments: env ## run scripts in pairs of odd environments (ARGS="--cases N")
 	@$(VENV_PYTHON) tests/soak/environments.py $(ARGS)
+
+# Its tools need a newer Python than TensorFlow 1.15 has.
+package: VENV = .venv-current
+package: STACK = current
+package: EXTRA = package
+package: env ## check types, build wheel and sdist into dist/, and install the wheel
+	@$(VENV_PYTHON) -m mypy && rm -rf build dist && \
+	  $(VENV_PYTHON) -m build --no-isolation >/dev/null && \
+	  $(VENV_PYTHON) -m twine check --strict dist/* && \
+	  $(VENV_PYTHON) tests/install.py dist
+
+# Two minutes each; the environments are deleted again.
+tensorflows: ## tests on each TensorFlow that setup.py allows (TENSORFLOWS="2.19 2.21")
+	@status=0; for version in $(TENSORFLOWS); do \
+	  echo "TensorFlow $$version" && \
+	  venv=$$(mktemp -d) && $(UV) venv -q --no-config -p $(TENSORFLOWS_PYTHON) "$$venv" && \
+	  $(UV) pip install -q --no-config -p "$$venv" -r setup.py --extra test \
+	    "tensorflow==$$version.*" && \
+	  "$$venv/bin/python" -m pytest tests/test_model.py tests/training/test_loop.py \
+	    tests/inference/test_trained.py tests/evaluation/test_evaluate.py tests/notebooks \
+	    || status=1; \
+	  rm -rf "$$venv"; \
+	done; exit $$status
 
 lint: env ## check style and format
 	@$(VENV_PYTHON) -m ruff check && $(VENV_PYTHON) -m ruff format --check

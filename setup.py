@@ -32,6 +32,15 @@ TEST += ["nbclient", "ipykernel"]  # the notebook
 # Work on several machines. The Dask of Python 3.7 starts only with an older click.
 DASK = ["distributed", "click<8.1" + OLD]
 
+# Files of the checkout that the programs read. Installed, they are parts of the package
+# (`cvae.storage.checkout.shipped`).
+SHIPPED = {
+    "data/pretrained": ["*.json*", "*.md", "*.npz", "*.png", "*.safetensors"],
+    "explorer": ["*.css", "*.html", "*.js"],
+    "report": ["*.typ", "published.json"],
+}
+FOLDERS = {f"cvae.shipped.{name.replace('/', '.')}": name for name in SHIPPED}
+
 setup(
     name="cvae",
     version=VERSION,
@@ -39,7 +48,11 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
-    packages=find_packages(include=["cvae", "cvae.*"]),
+    packages=[*find_packages(include=["cvae", "cvae.*"]), *FOLDERS],
+    package_dir=FOLDERS,
+    package_data={"cvae": ["py.typed"], **{p: SHIPPED[f] for p, f in FOLDERS.items()}},
+    entry_points={"console_scripts": ["cvae = cvae.__main__:main"]},
+    include_package_data=False,  # report/ has the published report, too
     python_requires=">=3.7,!=3.8.*,!=3.9.*,<3.14",
     install_requires=[
         "tensorflow==1.15" + OLD,
@@ -56,6 +69,7 @@ setup(
         "safetensors<0.5" + OLD,  # later ones have no build for it
         "scikit-learn",
         "shtab",
+        "tensorboard",  # which TensorFlow requires only up to 2.20
         "tqdm",
         "typst==0.12.0",
         'importlib_resources; python_version == "3.7"',  # which typst needs there

@@ -206,7 +206,7 @@ class Config:
 
 
 # A preset is its differences from `Config()`.
-PRESETS = {
+PRESETS: Dict[str, Dict[str, Any]] = {
     "default": {"film": True},
     "quick": {"film": True, "hidden": (500, 500), "epochs": 40.0, "minutes": 2.5},
     "best": {
@@ -221,7 +221,7 @@ PRESETS = {
         "epochs": 86.0,
         "minutes": 150.0,
     },
-}  # type: Dict[str, Dict[str, Any]]
+}
 
 
 def preset(name: str, **changes: Any) -> Config:

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from typing import Any, Iterable, Sequence
 
 
 class CvaeError(Exception):
@@ -11,29 +12,29 @@ class CvaeError(Exception):
     """
 
 
-def note(text):
+def note(text: str) -> None:
     """Print a note to stderr."""
     print(f"note: {text}", file=sys.stderr, flush=True)
 
 
-def warn(text):
+def warn(text: str) -> None:
     """Print a warning to stderr."""
     print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 @functools.lru_cache(maxsize=None)
-def warn_once(text):
+def warn_once(text: str) -> None:
     """Print a warning to stderr, unless this process has printed it before."""
     warn(text)
 
 
-def suggest(name, valid):
+def suggest(name: Any, valid: Iterable[Any]) -> str:
     """Return a phrase that lists the valid names and suggests the nearest to `name`."""
     names = [str(v) for v in valid]
     return f"{suggestion(name, names)}choose from {', '.join(names)}"
 
 
-def suggestion(name, valid):
+def suggestion(name: Any, valid: Sequence[str]) -> str:
     """Return "did you mean …? " if `name` is similar to one in `valid`, else ""."""
     import difflib
 
@@ -41,7 +42,7 @@ def suggestion(name, valid):
     return f"did you mean {close[0]!r}? " if close else ""
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """Return `repr(value)`, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

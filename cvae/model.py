@@ -10,7 +10,7 @@ lower bound that training maximizes in θ and φ
     log p(x, y) ≥ E_q[log p(x | y, z) + log p(z) - log q(z | x, y)] + log π_y.   (2)
 """
 
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Union
 
 import tensorflow.compat.v1 as tf
 
@@ -41,7 +41,9 @@ def build_networks(config: Config) -> Networks:
 
 
 @zs.meta_bayesian_net()
-def build_generator(nets: Networks, n: tf.Tensor, config: Config, n_particles=1):
+def build_generator(
+    nets: Networks, n: Union[int, tf.Tensor], config: Config, n_particles: int = 1
+) -> zs.BayesianNet:
     """Build p(x, y, z) for `n` images; x and z have `n_particles` on axis 0."""
     bn = zs.BayesianNet()
     uniform = tf.zeros([n, config.n_classes])
@@ -55,7 +57,14 @@ def build_generator(nets: Networks, n: tf.Tensor, config: Config, n_particles=1)
 
 
 @zs.meta_bayesian_net()
-def build_variational(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
+def build_variational(
+    nets: Networks,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    draw_key: tf.Tensor,
+    config: Config,
+    n_particles: int = 1,
+) -> zs.BayesianNet:
     """Build q(z | x, y); x is `[n, x_dim]`, y one-hot `[n, K]`, z `[particles, n, d]`.
 
     Samples are keyed by `draw_key` (int64 `[2]`, see `cvae.backend.stateless.key`).
@@ -73,7 +82,14 @@ def build_variational(nets: Networks, x, y, draw_key, config: Config, n_particle
     return bn
 
 
-def lower_bound(nets: Networks, x, y, draw_key, config: Config, n_particles=1):
+def lower_bound(
+    nets: Networks,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    draw_key: tf.Tensor,
+    config: Config,
+    n_particles: int = 1,
+) -> "zs.variational.EvidenceLowerBoundObjective":
     """Return the bound (2) on log p(x, y) of each image, `[n]`, as ZhuSuan's objective.
 
     Arguments are those of `build_variational`. Its particles estimate the mean over q.

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Optional
+from typing import Any, Optional
 
 from tqdm import tqdm
 
@@ -23,7 +23,7 @@ class Progress:
         label: str = "",
     ):
         self._stream = sys.stderr
-        self._bar = None  # type: Optional[tqdm]
+        self._bar: Optional[tqdm] = None
         if self._stream.isatty():
             self._bar = tqdm(
                 total=total,
@@ -38,10 +38,10 @@ class Progress:
         self._total, self._done, self._began_with = total, done, done
         self._began = self._printed = time.monotonic()
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: Any) -> None:
         if self._bar is not None:
             self._bar.close()
 

@@ -7,6 +7,14 @@ export const ARROWS = {
 };
 const STEP = 1 / 40; // of the area, that an arrow key moves the pen
 
+// Let only pointer events come of touching an element. A browser makes gestures of touch
+// events, too: it would take the end of a fast stroke for a fling, and a tap soon after
+// it, on a button, for the end of the fling.
+export function leaveTouchToPointers(element) {
+  const prevent = (event) => event.preventDefault();
+  element.addEventListener("touchstart", prevent, { passive: false });
+}
+
 export class Sketch {
   // `onChange` gets the strokes, arrays of points in the unit square.
   constructor(canvas, onChange) {
@@ -14,6 +22,7 @@ export class Sketch {
     this.onChange = onChange;
     this.strokes = [];
     this.pen = null; // the keyboard's
+    leaveTouchToPointers(canvas);
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || this.pointer !== undefined) return;
       canvas.setPointerCapture(event.pointerId);

@@ -1,59 +1,13 @@
-"""Evaluate a run on the test images: bounds, log p(x|y), log p(x), classifier.
+"""Evaluate a run on the test images: `cvae evaluate`.
 
 python scripts/evaluate.py
-python scripts/evaluate.py --checks 0           # faster
-python scripts/evaluate.py --run runs/20211224-183000 --particles 1000 --checks 500
-python scripts/evaluate.py --backend dask --address tcp://10.0.0.1:8786
-
-The script runs on ZhuSuan 0.4.0 if it is installed, otherwise on cvae.zs, this
-package's implementation of the same interface. ZHUSUAN=real or ZHUSUAN=builtin
-requires one of them. After an interruption, run the same command again to resume.
 """
 
-import _env  # noqa: F401  (first: a clear line when the environment is missing)
+import os
+import sys
 
-from cvae import cli
-from cvae.cli import options
-from cvae.evaluation import MAX_CHECKS, tables
-from cvae.inference.importance import MAX_PARTICLES
-from cvae.runs.dataset_file import label_of, load_for
-from cvae.runs.pretrained import find_or_unpack
-
-
-def main():
-    """Parse the command line, evaluate, print the table."""
-    parser = cli.Parser(__doc__)
-    options.add_run(parser)
-    options.add_data(parser, "; other data with the same classes are evaluated, too")
-    parser.add_argument(
-        "--particles",
-        type=options.whole(1, MAX_PARTICLES),
-        default=100,
-        metavar="N",
-        help="samples of z of each image and class for importance sampling",
-    )
-    parser.add_argument(
-        "--checks",
-        type=options.whole(0, MAX_CHECKS),
-        default=200,
-        metavar="N",
-        help="images of each check of the likelihoods: test images that are estimated "
-        "with the encoder's proposal too, and simulated images that are estimated from "
-        "below and from above",
-    )
-    options.add_workers(parser)
-    arguments = parser.parse_args()
-    workers = options.workers(arguments)
-    run = find_or_unpack(arguments.run)
-    dataset, is_own = load_for(run, arguments.mnist_dir, arguments.dataset, other=True)
-    label = "" if is_own else label_of(dataset.name)
-    from cvae.evaluation import evaluate  # TensorFlow, after all checks of the input
-
-    results = evaluate.evaluate_run(
-        run, dataset, arguments.particles, arguments.checks, workers, label
-    )
-    print(tables.evaluation_table(results))
-
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `python -I` has not
+import _env
 
 if __name__ == "__main__":
-    cli.run_main(main)
+    _env.main("evaluate")

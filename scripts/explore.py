@@ -1,55 +1,13 @@
-"""Write the explorer of a run: one HTML file in which the model writes your digits.
+"""Write the explorer of a run: `cvae explore`.
 
 python scripts/explore.py --open
-python scripts/explore.py --run runs/report-default --output explorer.html
 """
 
-import _env  # noqa: F401  (first: a clear line when the environment is missing)
+import os
+import sys
 
-import webbrowser
-
-from cvae import cli
-from cvae.cli import options
-from cvae.data.download import Unavailable
-from cvae.errors import note
-from cvae.runs.dataset_file import load_for
-from cvae.runs.pretrained import find_or_unpack
-from cvae.storage import files
-
-
-def main():
-    """Parse the command line, write the page, print its path, and open it."""
-    arguments = _parser().parse_args()
-    run = find_or_unpack(arguments.run)
-    path = arguments.output or run.path / "explorer.html"
-    files.check_place(path.parent)
-    try:
-        dataset, _ = load_for(run, arguments.mnist_dir, arguments.dataset)
-    except Unavailable:  # the page is built without examples
-        dataset = None
-    from cvae.report import explorer  # imports TensorFlow
-
-    explorer.write(run, path, dataset)
-    print(path)
-    if arguments.open and not webbrowser.open(path.resolve().as_uri()):
-        note(f"there is no browser here: open {path} in one")
-
-
-def _parser():
-    parser = cli.Parser(__doc__)
-    options.add_run(parser)
-    options.add_data(parser)
-    parser.add_argument(
-        "--output",
-        type=options.page,
-        metavar="HTML",
-        help="file for the page, .html (default: explorer.html in the run)",
-    )
-    parser.add_argument(
-        "--open", action="store_true", help="open the page in the browser"
-    )
-    return parser
-
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `python -I` has not
+import _env
 
 if __name__ == "__main__":
-    cli.run_main(main)
+    _env.main("explore")

@@ -36,7 +36,7 @@ ON_ZHUSUAN = (
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
     *("findings", "likelihood", "method", "package", "pages", "results", "typst"),
-    *("explorer_browser",),
+    *("explorer_numbers", "explorer_controls", "explorer_looks"),
 )
 
 # The groups that take longest, in this order, start first: one that starts last would
@@ -45,15 +45,22 @@ LONGEST = (
     *(
         "survival",
         "scripts",
-        "explorer_browser",
+        "explorer_pages",
         "step",
         "loop",
         "spread",
         "peers",
         "environments",
+        "notebook",
     ),
     *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
     *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
+)
+SHARED = dict.fromkeys(("build", "pipeline"), "report")
+SHARED.update(
+    dict.fromkeys(
+        ("explorer_numbers", "explorer_controls", "explorer_looks"), "explorer_pages"
+    )
 )
 PROCESSES = collections.defaultdict(set)  # that have run tests of a group
 
@@ -124,7 +131,7 @@ def pytest_terminal_summary(terminalreporter):
 def _group(path):
     """Return the group of the tests of a file: its name, or what it shares."""
     name = Path(path).stem[len("test_") :]
-    return "report" if name in ("build", "pipeline") else name
+    return SHARED.get(name, name)
 
 
 def _place(group):

@@ -20,10 +20,12 @@ def main(arguments):
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
     together = ["-n", str(min(n_cores, MOST)), "--dist", "loadfile"]
     together += ["--durations=10", "--durations-min=5"]  # so that growth is seen
+    environ = dict(os.environ)
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process compiles it all
     statuses = []
     for part in (["--measuring=no", *together], ["--measuring=only"]):
         command = [sys.executable, "-m", "pytest", *part, *arguments]
-        statuses.append(subprocess.call(command, cwd=str(ROOT)))
+        statuses.append(subprocess.call(command, cwd=str(ROOT), env=environ))
         if statuses[-1] not in (0, 1, NO_TESTS):  # interrupted, or cannot start
             break
     ran = [status for status in statuses if status != NO_TESTS]

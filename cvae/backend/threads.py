@@ -1,11 +1,10 @@
 """Work on many items in threads; the work releases Python's lock."""
 
 import collections
-import functools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Generator, Iterable, Optional
+from typing import Any, Callable, Deque, Generator, Iterable, Optional
 
 AHEAD = 4  # items of each thread or process that are begun before they are needed
 
@@ -47,8 +46,8 @@ def each(
     n_threads = n_threads or cores()
     with ThreadPoolExecutor(n_threads) as pool:
         try:
-            begin = functools.partial(pool.submit, started)
-            yield from in_order(begin, items, AHEAD * n_threads)
+            ahead = AHEAD * n_threads
+            yield from in_order(lambda item: pool.submit(started, item), items, ahead)
         finally:
             ended.set()
 
@@ -60,7 +59,7 @@ def in_order(
 
     At most `ahead` items are begun before they are needed.
     """
-    begun = collections.deque()
+    begun: Deque[Any] = collections.deque()
     for item in items:
         begun.append(begin(item))
         if len(begun) >= ahead:

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from cvae.backend.workers import BACKENDS, CLUSTERS, MAX_JOBS, Workers
 from cvae.config import PRESETS, Config, preset
@@ -14,7 +14,7 @@ from cvae.errors import CvaeError, shown, suggest
 MAX_NUMBERS = 1000  # of a list on the command line
 
 
-def add_run(parser, left_out: str = "the newest one") -> None:
+def add_run(parser: argparse.ArgumentParser, left_out: str = "the newest one") -> None:
     """Add --run, the directory of a run; `left_out` is its default, for the help."""
     parser.add_argument(
         "--run",
@@ -24,18 +24,19 @@ def add_run(parser, left_out: str = "the newest one") -> None:
     )
 
 
-def add_mnist_dir(parser) -> None:
+def add_mnist_dir(parser: argparse.ArgumentParser) -> None:
     """Add --mnist-dir, the directory of MNIST."""
     parser.add_argument(
         "--mnist-dir",
         type=path,
         metavar="DIR",
         help="directory of the four MNIST files, gzip or plain; left out, $MNIST_DIR, "
-        "or else data/mnist, where missing files are downloaded to",
+        "or else data/mnist of the checkout or the user's cache directory, where "
+        "missing files are downloaded to",
     )
 
 
-def add_data(parser, others: str = "") -> None:
+def add_data(parser: argparse.ArgumentParser, others: str = "") -> None:
     """Add --dataset, where the data of a run are now, and --mnist-dir."""
     parser.add_argument(
         "--dataset",
@@ -46,7 +47,7 @@ def add_data(parser, others: str = "") -> None:
     add_mnist_dir(parser)
 
 
-def add_side(parser) -> None:
+def add_side(parser: argparse.ArgumentParser) -> None:
     """Add --side, the size of the images that are read from folders."""
     parser.add_argument(
         "--side",
@@ -57,19 +58,21 @@ def add_side(parser) -> None:
     )
 
 
-def add_output_dir(parser) -> None:
+def add_output_dir(parser: argparse.ArgumentParser) -> None:
     """Add --output, the directory of the report."""
     parser.add_argument(
         "--output",
         type=path,
         metavar="DIR",
-        help="directory for report.pdf, its figures and results.json; left out, the "
+        help="directory for the report, its figures and results.json; left out, the "
         "directory of the run",
     )
 
 
 def add_workers(
-    parser, backends: Sequence[str] = BACKENDS, jobs: str = "as many as cores"
+    parser: argparse.ArgumentParser,
+    backends: Sequence[str] = BACKENDS,
+    jobs: str = "as many as cores",
 ) -> None:
     """Add --backend, --jobs and --address, which `workers` reads.
 
@@ -110,7 +113,7 @@ def workers(arguments: argparse.Namespace) -> Workers:
     return found
 
 
-def add_settings(parser) -> None:
+def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add --preset and one option for each field of `Config` but those of the data."""
     parser.add_argument(
         "--preset",
@@ -121,14 +124,14 @@ def add_settings(parser) -> None:
     add_fields(parser, [field.name for field in _fields()])
 
 
-def add_fields(parser, names: Sequence[str]) -> None:
+def add_fields(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
     """Add one option for each field of `Config` in `names`."""
     default = preset("default")
     for field in (field for field in _fields() if field.name in names):
         spellings = [spelt(field.name)]
         if field.type is bool:
             spellings.append(spelt(field.name, False))
-            form = {"action": _YesOrNo, "nargs": 0}
+            form: Dict[str, Any] = {"action": _YesOrNo, "nargs": 0}
         else:
             form = {"type": _parser_of(field), "metavar": _metavar(field)}
         parser.add_argument(
@@ -167,7 +170,7 @@ def page(text: str) -> Path:
     return page
 
 
-def whole(low: int, high: int):
+def whole(low: int, high: int) -> Callable[[str], int]:
     """Return an argparse type: a whole number from `low` to `high`."""
 
     def parse(text):
@@ -184,7 +187,7 @@ def whole(low: int, high: int):
     return parse
 
 
-def int_list(text):
+def int_list(text: str) -> Tuple[int, ...]:
     """Argparse type: a tuple of whole numbers, separated by commas."""
     try:
         return tuple(int(part) for part in text.split(","))
@@ -194,14 +197,14 @@ def int_list(text):
         )
 
 
-def names(text):
+def names(text: str) -> Tuple[str, ...]:
     """Argparse type: a tuple of names, separated by commas."""
     return tuple(part.strip() for part in text.split(","))
 
 
-def numbers(text):
+def numbers(text: str) -> Tuple[int, ...]:
     """Argparse type: different whole numbers like 0-4 or 1,5,7, as a tuple."""
-    found = []
+    found: List[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", part, re.ASCII)
         if match:
@@ -261,8 +264,11 @@ def settings(arguments: argparse.Namespace) -> Dict[str, Any]:
     return values
 
 
-def choice(valid):
-    """Return an argparse type: one of the names in `valid`; it suggests the nearest."""
+def choice(valid: Iterable[str]) -> Callable[[str], str]:
+    """Return an argparse type: one of the names in `valid`; it suggests the nearest.
+
+    Its attribute `valid` has the names, for the completion of shells.
+    """
 
     def parse(text):
         if text not in valid:
@@ -271,6 +277,7 @@ def choice(valid):
             )
         return text
 
+    parse.valid = tuple(valid)  # type: ignore[attr-defined]  # of a function
     return parse
 
 

@@ -5,29 +5,35 @@ import errno
 import os
 import signal
 import sys
+from typing import Any, Callable, NoReturn, Optional, Tuple
 
 from cvae.cli import process
 from cvae.errors import CvaeError, shown, suggestion
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS: Tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
     STOP_SIGNALS += (signal.SIGHUP,)  # the terminal was closed
 _NO_READER = (errno.EPIPE, errno.EIO)  # `... | head`, or the terminal was closed
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that prints defaults in its help, and errors as one line."""
+    """An `ArgumentParser` that prints defaults in its help, and errors as one line.
 
-    def __init__(self, doc):
+    Its help begins with the first line of `doc` and ends with the others. `prog` is
+    what the user types to call the program, by default the name of the script.
+    """
+
+    def __init__(self, doc, prog=None):
         summary, _, epilog = doc.partition("\n")
         super().__init__(
+            prog=prog,
             description=summary,
             epilog=epilog.strip(),
             formatter_class=_HelpFormatter,
             allow_abbrev=False,
         )
 
-    def parse_args(self, args=None, namespace=None):
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as `ArgumentParser` does; suggest the nearest to a mistyped option."""
         try:
             arguments, unknown = self.parse_known_args(args, namespace)
@@ -39,7 +45,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no {shown(name)}; {guess}".strip("; "))
         return arguments
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Print one line that names what is wrong, and exit with status 2."""
         self.exit(2, f"error: {' '.join(message.split())} (see --help)\n")
 
@@ -52,7 +58,7 @@ class _HelpFormatter(
         return super()._get_help_string(action) if shown else action.help
 
 
-def run_main(main):
+def run_main(main: Callable[[], Optional[int]]) -> NoReturn:
     """Run `main()` and exit: 0, its status, or 2 with one line for a `CvaeError`."""
     process.prepare()
     try:
@@ -62,8 +68,9 @@ def run_main(main):
     except KeyboardInterrupt as stop:
         status = 128 + (stop.args or (signal.SIGINT,))[0]
         print("interrupted", file=sys.stderr)
-    sys.stdout.flush()
-    fault = sys.stdout.fault
+    stdout: Any = sys.stdout  # a `process.Output`, since `prepare`
+    stdout.flush()
+    fault = stdout.fault
     if fault and fault.errno not in _NO_READER and not status:
         status = _refuse(f"cannot write the output: {fault.strerror or fault}")
     sys.stderr.flush()

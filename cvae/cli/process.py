@@ -12,6 +12,7 @@ import os
 import pwd
 import sys
 import tempfile
+from typing import Iterable
 
 from cvae.errors import CvaeError
 from cvae.storage import files
@@ -35,14 +36,14 @@ class Output:
         self._stream = stream
         self.fault = None
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         self._try(self._stream.write, text)
         return len(text)
 
-    def flush(self):
+    def flush(self) -> None:
         self._try(self._stream.flush)
 
-    def writelines(self, lines):
+    def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 

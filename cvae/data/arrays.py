@@ -46,7 +46,7 @@ def from_arrays(
         CvaeError: an array has another form or values out of range, a class has no
             training images, or the names are not as many as the classes.
     """
-    said = []  # and printed when all is right
+    said: List[str] = []  # and printed when all is right
     images = _grey([_pixels(one, of) for one, of in zip((x, x_test), _NAMES[0])], said)
     labels = [_flat(one, of) for one, of in zip((y, y_test), _NAMES[1])]
     for one, (label, _), names in zip(images, labels, zip(*_NAMES)):

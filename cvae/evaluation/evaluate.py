@@ -25,6 +25,7 @@ from cvae.inference.trained import Model
 from cvae.progress import Progress
 from cvae.runs.checkpoints import averages
 from cvae.runs.run import Run, check_finite
+from cvae.storage.checkout import command
 
 FORMAT = 4  # of the rows of an interrupted evaluation; others are not continued
 ENCODER_BLOCK = 10  # images, so that a block does not take longer than any other
@@ -251,7 +252,7 @@ def _warn_if_trained_on(task):
             warn(
                 f"{task.run.path} was trained on from step {task.step:,} to "
                 f"{step:,} during its evaluation, which is of step {task.step:,}; "
-                f"evaluate again: `python scripts/evaluate.py --run {task.run.path}`"
+                f"evaluate again: `{command('evaluate')} --run {task.run.path}`"
             )
 
 

@@ -19,8 +19,8 @@ def scikit(name: str) -> Any:
         return importlib.import_module("sklearn." + name)
     except ImportError:
         raise CvaeError(
-            "there is no scikit-learn, which figures need: run `make env`, or `pip "
-            "install scikit-learn`"
+            "there is no scikit-learn, which figures need: run `pip install "
+            "scikit-learn`"
         )
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -84,13 +84,13 @@ class Partial:
             CvaeError: the disk refuses.
         """
         if any(self._done.values()):
-            arrays = {name: self.rows(name) for name in self._tables}
-            arrays.update({_KEY: self._fingerprint, _MAKERS: self.makers})
-            write_arrays(self.path, arrays)
+            rows = {name: self.rows(name) for name in self._tables}
+            origin = {_KEY: self._fingerprint, _MAKERS: self.makers}
+            write_arrays(self.path, {**rows, **origin})
         self._saved = time.monotonic()
 
     @contextlib.contextmanager
-    def kept(self):
+    def kept(self) -> Iterator["Partial"]:
         """Save all rows if the body is interrupted or fails."""
         try:
             yield self

@@ -48,7 +48,9 @@ def of_block(model: Any, first: int, n: int, go_on: Callable[[], None]) -> Sandw
     return Sandwich(below.log_likelihoods[-1], -log_mean_exp(-states, 0), acceptance)
 
 
-def simulate(model: Any, first: int, n: int):
+def simulate(
+    model: Any, first: int, n: int
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return bits `[n, x_dim]`, labels `[n]` and z `[n, d]` drawn from the model."""
     config, draws = model.config, []
     for source in _streams(model, "simulation", first, n):

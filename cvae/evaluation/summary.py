@@ -37,7 +37,7 @@ def summarize(measured: Measured) -> Dict[str, Any]:
     """Return the entries of `evaluation.json` on the test images."""
     particles = measured.levels[-1]
     quantities = _quantities(measured)
-    results = {name: mean_and_stderr(values) for name, values in quantities.items()}
+    results: Dict[str, Any] = {k: mean_and_stderr(v) for k, v in quantities.items()}
     results["log_likelihood"]["particles"] = particles
     results["marginal"]["particles"] = particles
     results["growth"] = _growth(measured)

@@ -1,6 +1,6 @@
 """Format an evaluation as text of 80 columns, for scripts/evaluate.py."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 _MAIN = (
     ("bound", "bound on log p(x|y)"),
@@ -36,7 +36,7 @@ def implementations(results: Dict[str, Any]) -> str:
     return f"trained with {trained}, evaluated with {evaluated}"
 
 
-def _main(results) -> List[str]:
+def _main(results):
     title = f"nats per image, {results['n_images']:,} test images"
     lines = [f"{title:36} {'mean':>9}   standard error"]
     for name, label in _MAIN:

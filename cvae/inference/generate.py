@@ -3,7 +3,7 @@
 Every function raises `CvaeError` for arguments that the model cannot take.
 """
 
-from typing import Sequence
+from typing import Iterable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _BITS = MAX_SEED  # keys the noise of x; classes, which key the draws of z, are 
 
 
 def samples(
-    model: Model, classes: Sequence[int], per_class: int, seed: int
+    model: Model, classes: Iterable[int], per_class: int, seed: int
 ) -> np.ndarray:
     """Generate x for each y: Bernoulli means, float32 `[classes, per_class, x_dim]`.
 
@@ -30,7 +30,7 @@ def samples(
 
 
 def same_style(
-    model: Model, classes: Sequence[int], columns: int, seed: int
+    model: Model, classes: Iterable[int], columns: int, seed: int
 ) -> np.ndarray:
     """Generate x for each y from one z a column: `[classes, columns, x_dim]` means."""
     classes = checks.check_classes(classes, model.config.n_classes)
@@ -45,7 +45,7 @@ def reconstruct(model: Model, bits: np.ndarray, labels: np.ndarray) -> np.ndarra
 
 
 def transfer(
-    model: Model, bits: np.ndarray, labels: np.ndarray, classes: Sequence[int]
+    model: Model, bits: np.ndarray, labels: np.ndarray, classes: Iterable[int]
 ) -> np.ndarray:
     """Decode the posterior mean of z given each class (Kingma et al. 2014, fig. 1).
 
@@ -62,7 +62,7 @@ def interpolate(
     model: Model,
     bits: np.ndarray,
     labels: np.ndarray,
-    decoded_as: Sequence[int],
+    decoded_as: Iterable[int],
     steps: int,
 ) -> np.ndarray:
     """Decode `steps` points on the straight line between two posterior means of z.

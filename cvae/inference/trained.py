@@ -54,10 +54,10 @@ class Model:
         with compat.open_session(self._graph, _ONE_THREAD_AN_OP) as self._session:
             self.load(weights)
 
-    def __enter__(self):
+    def __enter__(self) -> "Model":
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: Any) -> None:
         self._session.close()
 
     def load(self, weights: Dict[str, np.ndarray]) -> None:
@@ -78,7 +78,9 @@ class Model:
             means[part] = self._session.run(self._x_mean, feed)[0]
         return means
 
-    def encode(self, bits: np.ndarray, labels: np.ndarray) -> Tuple:
+    def encode(
+        self, bits: np.ndarray, labels: np.ndarray
+    ) -> Tuple[np.ndarray, np.ndarray]:
         """Return mean and log standard deviation of q(z | x, y), each `[n, d]`."""
         bits, labels = self._checked(bits, labels)
         shape = (len(bits), self.config.z_dim)

@@ -1,7 +1,7 @@
 """Layers with keyed initial weights: tensor in, tensor out."""
 
 import zlib
-from typing import Sequence
+from typing import Callable, Sequence
 
 import tensorflow.compat.v1 as tf
 
@@ -51,7 +51,12 @@ def film(h: tf.Tensor, y: tf.Tensor, name: str, seed: int) -> tf.Tensor:
 
 
 def conv(
-    h: tf.Tensor, channels: int, size: int, name: str, initializer, stride: int = 1
+    h: tf.Tensor,
+    channels: int,
+    size: int,
+    name: str,
+    initializer: Callable,
+    stride: int = 1,
 ) -> tf.Tensor:
     """Convolve h with squares of `size`: `[n, s, s, c]` to `[n, s', s', channels]`.
 
@@ -68,7 +73,7 @@ def is_kernel(variable: tf.Variable) -> bool:
     return variable.op.name.endswith("kernel")
 
 
-def glorot(seed: int):
+def glorot(seed: int) -> Callable:
     """Return an initializer of kernels `[..., n_in, n_out]`, keyed by `seed`."""
 
     def initializer(shape, dtype=tf.float32, partition_info=None):

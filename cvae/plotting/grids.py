@@ -5,16 +5,16 @@ The labels of rows and columns are of type `labels.Label`, or anything that `str
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.plotting import style
-from cvae.plotting.folding import HALF_PAGE, PAGE, ROOM, SCREEN, Fold, fold
+from cvae.plotting.folding import HALF_PAGE, PAGE, ROOM, SCREEN, fold
 from cvae.plotting.labels import ARROW, fitted, label, width
 from cvae.plotting.sheet import CELL, Sheet, Word, draw
-from cvae.plotting.style import BLACK, BLUE, LINE, SMALL
+from cvae.plotting.style import BLACK, BLUE, LINE, SMALL, Color
 
 GAP = 4.0  # additional points between images that do not belong together
 BENEATH = 8.0  # points for words beneath an image
@@ -27,7 +27,7 @@ class Block(NamedTuple):
     heading: str
     images: np.ndarray  # [rows, n, x_dim], in 0 to 1; an image of NaN is not drawn
     numbers: np.ndarray  # [rows, n], beneath the images; NaN is not printed
-    ink: Tuple[int, int, int] = BLACK
+    ink: Color = BLACK
 
 
 @style.applied()
@@ -84,7 +84,7 @@ def reconstruction_grid(
     draw(path, _folded(cells, there, folded, key)._replace(least=2 * HALF), note)
 
 
-def _folded(cells, there, folded: Fold, heading):
+def _folded(cells, there, folded, heading):
     """The sheet of `cells` `[rows, columns, ...]` in blocks side by side."""
     blocks, rows, columns = folded.blocks, folded.rows, folded.columns
     lacking = blocks * rows - len(cells)
@@ -147,7 +147,7 @@ def transfer_grid(
     left = np.arange(columns) * cell + 2 * GAP * (np.arange(columns) > 0)
     texts = fitted(classes, ROOM)
     room = max(map(width, texts))
-    look = {"va": "bottom", "rotation": 90} if room > cell - 1.0 else {}
+    look: Dict[str, Any] = {"va": "bottom", "rotation": 90} if room > cell - 1.0 else {}
     above = room + 3.0 if look else LINE
     middles = left[1:] + cell / 2
     heads = [
@@ -246,7 +246,7 @@ def captioned_grid(
     rows = max(1, -(-len(images) // columns))
     padded = np.full((rows * columns, images.shape[1]), np.nan)
     padded[: len(images)] = images
-    padded = padded.reshape(rows, columns, -1)
+    in_rows = padded.reshape(rows, columns, -1)
     texts, size = _pairs(captions, cell + GAP - 1.0)
     n_lines = len(texts[0])
     beneath = n_lines * LINE + 1.0
@@ -263,8 +263,8 @@ def captioned_grid(
         for n, lines in enumerate(texts)
         for line, text in enumerate(lines)
     ]
-    sheet = Sheet(_inked(padded, BLACK), left, top, [""] * rows, (), words, cell)
-    there = np.isfinite(padded).all(-1)
+    sheet = Sheet(_inked(in_rows, BLACK), left, top, [""] * rows, (), words, cell)
+    there = np.isfinite(in_rows).all(-1)
     draw(path, sheet._replace(below=beneath, there=there), note)
 
 

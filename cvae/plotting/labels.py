@@ -55,7 +55,7 @@ def width(text: str, size: float = TEXT_SIZE) -> float:
     return font.get_width_height()[0] / 640.0
 
 
-def look(text: str) -> Dict[str, str]:
+def look(text: str) -> Dict[str, Any]:
     """Return the font that `text` needs, as an argument for Matplotlib's texts."""
     return {} if COMMON.issuperset(text) else {"family": OTHER_FONT}
 

@@ -12,6 +12,7 @@ from cvae.errors import CvaeError
 from cvae.plotting import style
 from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, SMALL, VERMILLION
 from cvae.plotting.style import hexadecimal as _hex
+from cvae.storage.checkout import command
 
 SETTLING = 0.12  # of a run's epochs may be below the axis, for the sake of the rest
 HEIGHT = 150.0  # points of a plot of half the width
@@ -33,7 +34,7 @@ def curves(path: Path, metrics: List[Dict[str, Any]], note: str = "") -> None:
         CvaeError: there are no rows, or the disk refuses.
     """
     if not metrics:
-        raise CvaeError("no metrics to draw: train with `python scripts/train.py`")
+        raise CvaeError(f"no metrics to draw: train with `{command('train')}`")
     height, foot = 152.0, style.foot(note, style.WIDTH)
     figure = style.figure(style.WIDTH, height + foot)
     style.write_note(figure, note, style.WIDTH, height + foot)
@@ -146,26 +147,26 @@ def latent_kl(
         CvaeError: the disk refuses.
     """
     order = np.argsort(-np.asarray(kl), kind="stable")
-    kl, active = np.asarray(kl)[order], (np.asarray(activity) > threshold)[order]
-    rank = np.arange(1, len(kl) + 1)
+    ranked, active = np.asarray(kl)[order], (np.asarray(activity) > threshold)[order]
+    rank = np.arange(1, len(ranked) + 1)
     raster = style.is_raster(path)
     figure, axes = style.half_figure(note, HEIGHT, (34.0, 26.0, 180.0, HEIGHT - 30.0))
     # Room at the top, and at the right for the words.
-    top = max(1.1 * kl[0], 1.4 * kl[len(kl) // 3], 0.1)
+    top = max(1.1 * ranked[0], 1.4 * ranked[len(ranked) // 3], 0.1)
     least = 0.008 * top  # so that the smallest bars are visible
     for chosen, ink in ((active, BLUE), (~active, AXIS)):
-        heights = np.maximum(kl[chosen], least)
+        heights = np.maximum(ranked[chosen], least)
         axes.bar(rank[chosen], heights, 0.72, color=_hex(ink), linewidth=0)
-    axes.set_xlim(0.0, len(kl) + 1.0)
+    axes.set_xlim(0.0, len(ranked) + 1.0)
     axes.set_ylim(0.0, top)
     axes.set_xlabel("latent dimension, by rank")
     axes.set_ylabel("KL (nats)")
     style.quiet(axes)
     style.number_y(axes, raster)
-    axes.xaxis.set_major_locator(_round_ticks(max(2, len(kl))))
+    axes.xaxis.set_major_locator(_round_ticks(max(2, len(ranked))))
     axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
     lines = [
-        (f"{kl.sum():.2f} nats in all", BLACK),
+        (f"{ranked.sum():.2f} nats in all", BLACK),
         (f"{active.sum()} active", BLUE),
         (f"{(~active).sum()} inactive (activity below {threshold:g})", AXIS),
     ]
@@ -221,7 +222,7 @@ def growth(path: Path, laplace: Line, encoder: Line, note: str = "") -> None:
     axes.yaxis.set_label_coords(-28.0 / box[2], 0.5)  # clear of the minus signs
     style.quiet(axes)
     style.number_y(axes, raster)
-    counts = sorted({particles for particles, _ in laplace + encoder})
+    counts = sorted({particles for particles, _ in [*laplace, *encoder]})
     _number_particles(axes, counts, box[2])
     style.save(figure, path)
 

@@ -154,7 +154,7 @@ def latent_space(
     path: Path,
     points: np.ndarray,
     labels: np.ndarray,
-    explained: Sequence[float],
+    explained: np.ndarray,
     probe: Dict[str, Any],
     note: str = "",
     names: Sequence[str] = (),
@@ -168,7 +168,7 @@ def latent_space(
     Args:
         points: `[n, 2]`.
         labels: `[n]`.
-        explained: the components' shares of the variance.
+        explained: the components' shares of the variance, `[2]`.
         probe: what `latent.linear_probe` returned.
         names: of all classes; without any, they are numbered.
 
@@ -204,16 +204,16 @@ def latent_space(
         x, y = number % across * width, -(number // across) * height
         middle = np.array([x + 0.54 * width, y - head - 0.5 * (height - head)])
         _panel(axes, middle, unit * clouds[c], unit * points)
-        place = {"ha": "left"} if is_long else {}
+        place: Dict[str, Any] = {"ha": "left"} if is_long else {}
         x += 0.0 if is_long else 4.0
         place.update(look(text))
         style.middle(axes, literal(text), x, y - 8.0, size=size, **place)
     _key(axes, probe, *corner)
     first, second = map(_percent, explained)
-    across = f"1st component, {first} % of the variance"
-    style.middle(axes, across, room / 2, -down - 7.0)
-    up = f"2nd, {second} %"
-    style.middle(axes, up, -7.0, -down / 2.0, rotation=90)
+    beneath = f"1st component, {first} % of the variance"
+    style.middle(axes, beneath, room / 2, -down - 7.0)
+    beside = f"2nd, {second} %"
+    style.middle(axes, beside, -7.0, -down / 2.0, rotation=90)
     style.save(figure, path)
 
 

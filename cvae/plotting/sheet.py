@@ -6,7 +6,7 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from cvae.plotting import labels, style
-from cvae.plotting.style import BLACK, LINE
+from cvae.plotting.style import BLACK, LINE, Color
 
 CELL = 20.0  # points from one image to the next
 CELL_PIXELS = 84  # of an image's side, about, when it is drawn at CELL
@@ -21,7 +21,7 @@ class Word(NamedTuple):
     text: str
     x: float
     y: float
-    color: Tuple[int, int, int] = BLACK
+    color: Color = BLACK
     size: float = style.TEXT_SIZE
     ha: str = "center"
     va: str = "center"
@@ -36,7 +36,7 @@ class Sheet(NamedTuple):
     left: np.ndarray  # of each column's images
     top: np.ndarray  # of each row's
     labels: Sequence[str]  # of each row, to its left
-    heading: Sequence[Tuple[str, Tuple[int, int, int]]] = ()
+    heading: Sequence[Tuple[str, Color]] = ()
     words: Sequence[Word] = ()
     cell: float = CELL  # from one image to the next
     above: float = 0.0  # room for words
@@ -76,7 +76,7 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
         look = dict(labels.look(label), va="center", ha="right")
         style.write(figure, labels.literal(label), *place, **look)
     for word in sheet.words:
-        place = (margin + word.x, top - word.y, width, height, word.color)
+        place = (margin + word.x, top - word.y, width, height)
         look = {"va": word.va, "ha": word.ha, "size": word.size}
         if word.rotation:
             look["rotation"] = word.rotation
@@ -85,7 +85,7 @@ def draw(path: Path, sheet: Sheet, note: str) -> None:
             text = labels.literal(text)
             look.update(labels.look(word.text.replace(labels.ARROW, "")))
         text = style.spelled(text, style.is_raster(path))
-        style.write(figure, text, *place, **look)
+        style.write(figure, text, *place, word.color, **look)
     # Slightly inside its pixels: rounding up would make Matplotlib resample the image.
     hair = 1e-3 / dots
     box = (margin + hair, foot + hair, across - 2 * hair, up - 2 * hair)

@@ -8,10 +8,17 @@ import contextlib
 import re
 import textwrap
 from pathlib import Path
+from typing import Any, Dict, Iterator, Tuple
 
 import numpy as np
 
-from cvae.storage.files import whole_file
+from cvae.storage.files import AnyPath, whole_file
+
+Figure = Any  # Matplotlib's, which is imported where it is used
+Axes = Any
+Color = Tuple[int, int, int]  # red, green and blue, 0 to 255
+Point = Tuple[float, float]
+Box = Tuple[float, float, float, float]  # left, bottom, width, height
 
 # From the palette of Okabe & Ito, distinct for all common colour blindnesses.
 BLACK = (0, 0, 0)
@@ -26,7 +33,7 @@ LINE = 10.0  # points from one line of text to the next
 WIDTH = 453.0  # points of the report's line, and of figures as wide as it
 HALF = 221.0  # points of each of two figures that stand side by side
 
-SETTINGS = {
+SETTINGS: Dict[str, Any] = {
     "font.family": "cmr10",
     "font.size": TEXT_SIZE,
     "axes.unicode_minus": False,
@@ -42,32 +49,33 @@ SETTINGS = {
 
 
 @contextlib.contextmanager
-def applied():
+def applied() -> Iterator[None]:
     """Use our style, whatever the user's matplotlibrc has."""
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams.update(SETTINGS)  # type: ignore[arg-type]  # any names
         yield
 
 
-def hexadecimal(color):
-    """Return `color`, an RGB triple, as Matplotlib reads it."""
+def hexadecimal(color: Color) -> str:
+    """Return `color` as Matplotlib reads it."""
     return "#" + "".join(f"{part:02x}" for part in color)
 
 
-def tint(color, strength):
-    """Return `color` at `strength` 0 (white) to 1, as an RGB triple."""
-    return tuple(int(round(255 + strength * (part - 255))) for part in color)
+def tint(color: Color, strength: float) -> Color:
+    """Return `color` at `strength` 0 (white) to 1."""
+    red, green, blue = (int(round(255 + strength * (part - 255))) for part in color)
+    return red, green, blue
 
 
-def is_raster(path):
+def is_raster(path: AnyPath) -> bool:
     """Return whether the file at `path` is of pixels, not an SVG."""
     return Path(path).suffix != ".svg"
 
 
-def spelled(text, raster):
+def spelled(text: str, raster: bool) -> str:
     """Return `text` with the minus, arrow and bar that cmr10 lacks, as mathtext.
 
     In an SVG, `save` inserts them.
@@ -78,7 +86,7 @@ def spelled(text, raster):
     return text.replace("->", r"$\rightarrow$").replace("|", "$|$")
 
 
-def rounded(value, places):
+def rounded(value: float, places: int) -> str:
     """Return `value` with `places` decimals and thousands separators, halves up."""
     scale = 10.0**places
     return (
@@ -86,30 +94,40 @@ def rounded(value, places):
     )
 
 
-def figure(width, height, dpi=216.0):
+def figure(width: float, height: float, dpi: float = 216.0) -> Figure:
     """Return an empty figure of `width` by `height` points."""
-    from matplotlib.figure import Figure
+    import matplotlib.figure
 
-    return Figure(figsize=(width / 72.0, height / 72.0), dpi=dpi, facecolor="white")
+    size = (width / 72.0, height / 72.0)
+    return matplotlib.figure.Figure(figsize=size, dpi=dpi, facecolor="white")
 
 
-def add_axes(figure, box, width, height):
-    """Return axes in `box` (left, bottom, width, height), all in points."""
+def add_axes(figure: Figure, box: Box, width: float, height: float) -> Axes:
+    """Return axes in `box` of a figure of `width` by `height`, all in points."""
     left, bottom, across, up = box
     return figure.add_axes([left / width, bottom / height, across / width, up / height])
 
 
-def write(figure, text, x, y, width, height, color=BLACK, **align):
+def write(
+    figure: Figure,
+    text: str,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    color: Color = BLACK,
+    **align: Any,
+) -> None:
     """Write `text` at `x`, `y` points from the lower left corner."""
     figure.text(x / width, y / height, text, color=hexadecimal(color), **align)
 
 
-def foot(note, width):
+def foot(note: str, width: float) -> float:
     """Return the points that the note takes at the foot of a figure."""
     return LINE * len(_note_lines(note, width)) + (2.0 if note else 0.0)
 
 
-def write_note(figure, note, width, height):
+def write_note(figure: Figure, note: str, width: float, height: float) -> None:
     """Print the note at the foot."""
     lines = _note_lines(note, width)
     for number, line in enumerate(lines, 1):
@@ -117,7 +135,7 @@ def write_note(figure, note, width, height):
         write(figure, line, 2.0, y, width, height, VERMILLION, va="baseline")
 
 
-def half_figure(note, height, box):
+def half_figure(note: str, height: float, box: Box) -> Tuple[Figure, Axes]:
     """Return figure and axes of half the width; `box` is that of the axes.
 
     The height of the note at the foot is added to `height`, in points.
@@ -125,7 +143,9 @@ def half_figure(note, height, box):
     return sized_figure(HALF, note, height, box)
 
 
-def sized_figure(width, note, height, box):
+def sized_figure(
+    width: float, note: str, height: float, box: Box
+) -> Tuple[Figure, Axes]:
     """Return the same, `width` points wide."""
     low = foot(note, width)
     empty = figure(width, height + low)
@@ -134,7 +154,7 @@ def sized_figure(width, note, height, box):
     return empty, add_axes(empty, (left, low + bottom, across, up), width, height + low)
 
 
-def quiet(axes):
+def quiet(axes: Axes) -> None:
     """Make the axes grey, and remove those at the right and at the top."""
     for side in ("right", "top"):
         axes.spines[side].set_visible(False)
@@ -143,12 +163,12 @@ def quiet(axes):
     axes.tick_params(color=hexadecimal(AXIS))
 
 
-def number_y(axes, raster):
+def number_y(axes: Axes, raster: bool) -> None:
     """Put round numbers on the y axis, with as many decimals as they need."""
     _number(axes.yaxis, 6, raster)
 
 
-def number_x(axes, raster):
+def number_x(axes: Axes, raster: bool) -> None:
     """Put round numbers on the x axis, with as many decimals as they need."""
     _number(axes.xaxis, 4, raster)
 
@@ -163,7 +183,17 @@ def _number(axis, most, raster):
     axis.set_major_formatter(lambda v, _: spelled(f"{v:{form}}", raster))
 
 
-def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):
+def label(
+    axes: Axes,
+    text: str,
+    at: Point,
+    offset: Point,
+    ink: Color,
+    ha: str,
+    va: str,
+    size: float = TEXT_SIZE,
+    xycoords: str = "data",
+) -> None:
     """Write `text` at `offset` points from `at`, also outside of the axes."""
     axes.annotate(
         text,
@@ -180,8 +210,16 @@ def label(axes, text, at, offset, ink, ha, va, size=TEXT_SIZE, xycoords="data"):
 
 
 def middle(
-    axes, text, x, y, ink=BLACK, size=TEXT_SIZE, ha="center", rotation=0, **others
-):
+    axes: Axes,
+    text: str,
+    x: float,
+    y: float,
+    ink: Color = BLACK,
+    size: float = TEXT_SIZE,
+    ha: str = "center",
+    rotation: float = 0,
+    **others: Any,
+) -> None:
     """Write `text` with its middle line at (`x`, `y`), in the units of `axes`.
 
     `others` are further settings of Matplotlib's texts.
@@ -191,7 +229,7 @@ def middle(
     axes.text(x, y, text, **look)
 
 
-def save(figure, path):
+def save(figure: Figure, path: AnyPath) -> None:
     """Write `figure` to `path` in the format of its suffix; the bytes are reproducible.
 
     Raises:

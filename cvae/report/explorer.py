@@ -21,13 +21,15 @@ from cvae.evaluation.summary import ACTIVE
 from cvae.inference.trained import Model
 from cvae.runs.run import Run, check_finite
 from cvae.storage import files
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import shipped
 
-SOURCE = ROOT / "explorer"
+SOURCE = shipped("explorer")
 IMAGES = 2000  # test images, the first ones, that the directions are computed from
 EXAMPLES = 30  # of them that the page shows, or one of each class if that is more
-SETTINGS = ("network", "n_classes", "x_dim", "z_dim", "hidden", "channels", "blocks")
-SETTINGS += ("activation", "film")  # what network.js needs to know
+SETTINGS = (  # what network.js needs to know
+    *("network", "n_classes", "x_dim", "z_dim", "hidden"),
+    *("channels", "blocks", "activation", "film"),
+)
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 
@@ -159,9 +161,9 @@ def bundle(*modules: str) -> str:
 
     A module's names are global to the script, so that no two modules may share one.
     """
-    found = {}  # type: Dict[str, str]
+    found: Dict[str, str] = {}
 
-    def add(names: Sequence[str]):
+    def add(names: Sequence[str]) -> None:
         for name in names:
             if name not in found:
                 text = _read(name)

@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cvae.plotting.style import BLACK, BLUE
 from cvae.report import words
 from cvae.report.inputs import Inputs
 from cvae.runs.run import Run
+from cvae.storage.checkout import command
 
 PER_CLASS = 10  # images of each class in a grid of samples or reconstructions
 WITHIN, ACROSS = 4, 3  # interpolations within a class, and between two
@@ -93,7 +94,7 @@ def _grid(inputs, generate):
     return Figure(grids.sample_grid, arguments)
 
 
-def per_class(names: Sequence[str], classes: Sequence[int]) -> int:
+def per_class(names: Sequence[str], classes: Iterable[int]) -> int:
     """Return how many samples of each of `classes` a figure has room for.
 
     Args:
@@ -299,7 +300,7 @@ def _sandwich(inputs):
     if "sandwich" not in found:
         raise CvaeError(
             f"{inputs.run.path} was evaluated without a sandwich; evaluate again: "
-            f"`python scripts/evaluate.py --run {inputs.run.path}`"
+            f"`{command('evaluate')} --run {inputs.run.path}`"
         )
     names = ("below", "above", "gap")
     return Figure(lines.sandwich, {name: found["sandwich"][name] for name in names})

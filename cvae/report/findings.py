@@ -82,7 +82,7 @@ def confusions(classifier: Dict[str, Any], data: Dict[str, Any]) -> str:
     """Return which classes are confused most often, and what the mistakes show."""
     errors = np.array(classifier["confusion"])
     np.fill_diagonal(errors, 0)
-    row, column = np.unravel_index(errors.argmax(), errors.shape)
+    row, column = map(int, np.unravel_index(errors.argmax(), errors.shape))
     times = int(errors.max())
     worst = (
         "Panel (b) has the images of which the model is most certain that they are of "

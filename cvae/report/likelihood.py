@@ -202,12 +202,13 @@ def comparison(found: Dict[str, Any]) -> str:
         )
     own = measured["marginal"]
     near = 2 * own["stderr"]
-    groups = {"above": [], "within two standard errors of": [], "below": []}
+    relations = ("above", "within two standard errors of", "below")
+    groups: Dict[str, List[str]] = {relation: [] for relation in relations}
     for row in of_quantity(published, "log p(x)"):
         ahead = own["mean"] - row["value"]
         where = 0 if ahead > near else 2 if ahead < -near else 1
         name = f"{row['model']} at {number(row['value'])}"
-        groups[list(groups)[where]].append(name)
+        groups[relations[where]].append(name)
     places = [f"{where} {listed(names)}" for where, names in groups.items() if names]
     fewer = ""
     if own["particles"] < published["burda-vae"]["particles"]:

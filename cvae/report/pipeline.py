@@ -6,7 +6,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from cvae import progress
 from cvae.config import Config, preset
@@ -20,7 +20,7 @@ from cvae.report import document, samples, typst
 from cvae.runs.dataset_file import label_of
 from cvae.runs.evaluation_file import check_fresh
 from cvae.runs.run import RUNS, Run
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import IS_CHECKOUT, ROOT
 from cvae.training import console
 
 # Seconds that a stage takes at most on two cores, of which the time left is the sum.
@@ -29,7 +29,8 @@ STAGE_SECONDS = {"data": 30, "training": 0, "samples": 10, "evaluation": 0, "PDF
 EVALUATION_SECONDS = {"mlp": 180, "conv": 1200}
 PARTICLES = 100  # for each image and class, to estimate log p(x | y)
 CHECKS = 200  # images on which the estimates are checked
-SMALL = {"dataset": "mnist-5k", "epochs": 150.0}  # fewer images, more passes
+# Instead of MNIST: fewer images, more passes.
+SMALL: Dict[str, Any] = {"dataset": "mnist-5k", "epochs": 150.0}
 
 
 def make_report(
@@ -90,8 +91,8 @@ def load_or_fall_back(
     """Return the data that `config` names, and settings for them.
 
     Instead of MNIST, these are mnist-5k and settings for it if MNIST is not on disk and
-    no mirror can be reached. The small subset is installed as the extra `offline`, and
-    a box announces it.
+    no mirror can be reached. The set-up of a checkout
+    installs the small subset, and a box announces it.
     """
     try:
         return load_and_fit(config, mnist_dir, side)
@@ -100,9 +101,11 @@ def load_or_fall_back(
             raise
         print(error, file=sys.stderr)
     print(_box(mnist.note("mnist-5k"), "To train on all of MNIST, see above."))
-    setup = ROOT / "scripts" / "setup_env.py"
-    install = [sys.executable, str(setup), "--venv", sys.prefix, "--extra", "offline"]
-    subprocess.call(install)
+    if IS_CHECKOUT:
+        setup = str(ROOT / "scripts" / "setup_env.py")
+        subprocess.call(
+            [sys.executable, setup, "--venv", sys.prefix, "--extra", "offline"]
+        )
     return load_and_fit(dataclasses.replace(config, **SMALL))
 
 

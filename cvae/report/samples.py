@@ -1,7 +1,7 @@
 """Samples of a run as files: a labelled grid and the arrays."""
 
 from pathlib import Path
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 from cvae.data.checks import check_classes
 from cvae.errors import CvaeError
@@ -26,7 +26,7 @@ class SampleOptions(NamedTuple):
 def write_samples(
     run: Run,
     grid: Optional[Path],
-    classes: Optional[Sequence[int]],
+    classes: Optional[Iterable[int]],
     per_class: int,
     options: SampleOptions,
 ) -> Tuple[Path, Path]:

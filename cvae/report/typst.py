@@ -1,15 +1,17 @@
 """The typesetter: typst, as a Python module or as a command."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, List
 
 from cvae.errors import CvaeError
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import shipped
 
-SOURCE = ROOT / "report" / "report.typ"
+SOURCE = shipped("report") / "report.typ"
 
 
 def check() -> None:
@@ -29,20 +31,28 @@ def typeset(folder: Path) -> bytes:
     Raises:
         CvaeError: typst finds an error; the message has typst's first line.
     """
-    source = Path(folder) / SOURCE.name
-    try:
-        for part in {SOURCE, *SOURCE.parent.glob("*.typ")}:
-            shutil.copyfile(str(part), str(source.with_name(part.name)))
-    except OSError as error:
-        raise CvaeError(
-            f"cannot read {SOURCE}: {error.strerror or error}; run from a clone of "
-            "the repository"
-        )
-    typst = _module()
+    (pdf,) = _compiled(_with_sources(folder), ".pdf")
+    return _without_path(pdf)
+
+
+def pages(folder: Path) -> List[str]:
+    """Return the pages of `folder` as SVGs; the errors are those of `typeset`."""
+    found = _compiled(_with_sources(folder), ".svg")
+    return [page.decode("utf-8") for page in found]
+
+
+def query(folder: Path, selector: str) -> Any:
+    """Return the value of the metadata that `selector` finds, as JSON types.
+
+    Errors are those of `typeset`.
+    """
+    source, typst = _with_sources(folder), _module()
     if typst is None:
-        return _without_path(_run_command(source))
+        options = ["--field", "value", "--one"]
+        return json.loads(_run_command("query", source, selector, *options))
     try:
-        return _without_path(typst.compile(str(source), root=str(folder)))
+        found = typst.query(str(source), selector, "value", one=True, root=str(folder))
+        return json.loads(found)
     except (RuntimeError, OSError) as error:
         raise _failure(str(error))
 
@@ -71,21 +81,51 @@ def _module():
     return typst
 
 
-def _run_command(source):
-    pdf = source.with_name("typeset.pdf")
-    command = ["typst", "compile", "--root", str(source.parent), str(source), str(pdf)]
+def _with_sources(folder):
+    """Copy the sources into `folder`, and return the main one."""
+    source = Path(folder) / SOURCE.name
+    try:
+        for part in {SOURCE, *SOURCE.parent.glob("*.typ")}:
+            shutil.copyfile(str(part), str(source.with_name(part.name)))
+    except OSError as error:
+        raise CvaeError(
+            f"cannot read {SOURCE}: {error.strerror or error}; run from a clone of "
+            "the repository"
+        )
+    return source
+
+
+def _compiled(source, suffix):
+    """Return the PDF, or the SVG of each page."""
+    typst = _module()
+    if typst is None:
+        name = "typeset-{0p}" if suffix == ".svg" else "typeset"
+        _run_command("compile", source, str(source.with_name(name + suffix)))
+        made = sorted(source.parent.glob(f"typeset*{suffix}"))
+        return [path.read_bytes() for path in made]
+    try:
+        root = str(source.parent)
+        made = typst.compile(str(source), root=root, format=suffix[1:])
+    except (RuntimeError, OSError) as error:
+        raise _failure(str(error))
+    return made if isinstance(made, list) else [made]
+
+
+def _run_command(action, source, *others):
+    """Run the command typst, and return what it prints."""
+    command = ["typst", action, "--root", str(source.parent), str(source), *others]
     try:
         done = subprocess.run(
             command,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             universal_newlines=True,
         )
     except OSError as error:
         raise _failure(str(error))
     if done.returncode:
-        raise _failure(done.stdout)
-    return pdf.read_bytes()
+        raise _failure(done.stderr)
+    return done.stdout
 
 
 def _without_path(pdf):

@@ -1,7 +1,8 @@
 """The checkpoints of a run: written whole, verified when read, two of them kept.
 
 `checkpoints/step-000000123.npz` holds everything that training changes. `index.json`
-names the latest checkpoints and the best one, each with its SHA-256.
+names the latest checkpoints and the best one, each with its SHA-256. A run that is made
+to be shared has only averaged weights, in half precision, in `model.safetensors`.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from cvae.errors import CvaeError
 from cvae.storage import files
 from cvae.storage.npz import MAX_BYTES, read_arrays, write_arrays
 from cvae.storage.schema import AMOUNT, NUMBER, NUMBER_OR_NULL, TEXT, WHOLE, Form, check
+from cvae.storage.tensors import read_tensors, write_tensors
 
 AVERAGE = "/ExponentialMovingAverage"  # what TensorFlow appends to an averaged name
+SHARED = "model.safetensors"  # the file's name, as hubs expect it
 _STATE = "__state__"  # name of the array that holds the state as JSON
 
 
@@ -58,16 +61,16 @@ def averages(checkpoint: Checkpoint) -> Dict[str, np.ndarray]:
 
 
 class Checkpoints:
-    """The checkpoints in `folder`, which need not exist yet."""
+    """The checkpoints in the run `path`, which need not exist yet."""
 
-    def __init__(self, folder: Path):
-        self._folder = folder
-        self._index_path = folder / "index.json"
-        self._damaged = set()  # names of checkpoints that were skipped
+    def __init__(self, path: Path):
+        self._folder, self._shared = path / "checkpoints", path / SHARED
+        self._index_path = self._folder / "index.json"
+        self._damaged: Set[str] = set()  # names of checkpoints that were skipped
 
     def exist(self) -> bool:
         """Return whether a checkpoint was ever written."""
-        return bool(self._index(_ignore)["recent"])
+        return bool(self._index(_ignore)["recent"]) or self._shared.exists()
 
     def save(self, checkpoint: Checkpoint, best: bool = False, keep: int = 2) -> None:
         """Write the latest (and `best`) checkpoint; keep the `keep` latest."""
@@ -95,8 +98,13 @@ class Checkpoints:
         """Return the best checkpoint, or else the latest; None if none is whole.
 
         A damaged checkpoint is named through `warn`, and the one before it is used.
+
+        Raises:
+            CvaeError: there is only `model.safetensors`, and it is damaged.
         """
         index = self._index(warn)
+        if not index["recent"] and self._shared.exists():
+            return read_shared(self._shared)
         entries = [index["best"]] if best and "best" in index else []
         entries += [entry for entry in index["recent"] if entry not in entries]
         for entry in entries:
@@ -159,6 +167,54 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if text is None or text.dtype.kind != "U" or text.shape:
         raise CvaeError(f"{path} is damaged: it has no state")
     values = files.parse_json(str(text).encode("utf-8"), path)
+    return Checkpoint(arrays, _state(values, path))
+
+
+def read_shared(path: Path) -> Checkpoint:
+    """Return the averaged weights in the `model.safetensors` at `path`.
+
+    Raises:
+        CvaeError: the file is damaged.
+    """
+    weights, beside = read_tensors(path)
+    check(beside, _BESIDE, str(path))
+    if beside["sha256"] != _digest(weights, beside["state"]):
+        raise CvaeError(f"{path} is damaged: wrong checksum; copy it again")
+    arrays = {name + AVERAGE: array for name, array in weights.items()}
+    return Checkpoint(arrays, _state(beside["state"], path))
+
+
+def write_shared(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the averaged weights of `checkpoint` to `path`, in half precision.
+
+    Half precision takes half of the space; a weight is rounded by at most 1 in 2,048.
+
+    Raises:
+        CvaeError: a weight is too large for half precision, or the disk refuses.
+    """
+    weights = {}
+    for name, array in averages(checkpoint).items():
+        with np.errstate(over="ignore"):
+            weights[name] = array.astype(np.float16)
+        if not np.isfinite(weights[name]).all():
+            raise CvaeError(f"{name} is too large for half precision: train again")
+    state = json.loads(json.dumps(checkpoint.state._asdict()))
+    sha256 = _digest(weights, state)
+    write_tensors(path, weights, {"state": state, "sha256": sha256})
+
+
+def _digest(weights, state):
+    """Return the SHA-256 of all weights, of their names and of the state."""
+    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode("utf-8"))
+    for name, array in sorted(weights.items()):
+        form = json.dumps([name, array.dtype.name, array.shape])
+        digest.update(form.encode("utf-8"))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _state(values, path):
+    """Return the state with these `values`, read from `path`, after checks."""
     check(values, STATE, str(path))
     state = State(**values)
     if "zhusuan" not in values:  # of a time with a single implementation
@@ -170,7 +226,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             Config.from_dict(state.config)
         except CvaeError as error:  # a later version's setting
             raise CvaeError(f"{path}: {error}")
-    return Checkpoint(arrays, state)
+    return state
 
 
 def _is_plan(value):
@@ -207,8 +263,10 @@ STATE = {
     "config?": Form("an object or null", lambda v: v is None or isinstance(v, dict)),
 }
 CHECKPOINT_NAME = Form("the name of a checkpoint", _is_checkpoint_name)
-_ENTRY = {"file": CHECKPOINT_NAME, "sha256": Form("a SHA-256", _is_sha256)}
+_SHA256 = Form("a SHA-256", _is_sha256)
+_ENTRY = {"file": CHECKPOINT_NAME, "sha256": _SHA256}
 INDEX = {"recent": [_ENTRY], "best?": _ENTRY}
+_BESIDE = {"state": Form("an object", lambda v: isinstance(v, dict)), "sha256": _SHA256}
 _SCRATCH = re.compile(r"\.(step-[0-9]{9,18}\.npz|index\.json)\..+")
 
 

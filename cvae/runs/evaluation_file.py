@@ -5,12 +5,13 @@ each test image.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 
 import numpy as np
 
 from cvae.errors import CvaeError
 from cvae.storage import files, schema
+from cvae.storage.checkout import command
 from cvae.storage.npz import read_arrays
 from cvae.storage.schema import AMOUNT, NUMBER, SHARE, TEXT, WHOLE, Form
 
@@ -103,7 +104,7 @@ def read_evaluation(path: Path, run: Path) -> Dict[str, Any]:
     """
     if not path.exists():
         raise CvaeError(
-            f"{run} is not evaluated yet: run `python scripts/evaluate.py --run {run}`"
+            f"{run} is not evaluated yet: run `{command('evaluate')} --run {run}`"
         )
     try:
         results = files.read_json(path)
@@ -130,6 +131,7 @@ def read_arrays_of(
     try:
         arrays = read_arrays(path, _LARGEST)
         n, n_classes = results["n_images"], len(results["classifier"]["confusion"])
+        forms_of: Dict[str, Tuple[type, Tuple[int, ...]]]
         forms_of = {name: (np.float64, (n,)) for name in _PER_IMAGE}
         forms_of["log_likelihoods"] = (np.float64, (n, n_classes))
         forms_of["particles"] = (np.int32, (n, n_classes))
@@ -156,22 +158,26 @@ def read_arrays_of(
     return arrays
 
 
-def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> None:
+def check_fresh(
+    results: Dict[str, Any], run: Path, step: int, dataset: Any = None
+) -> None:
     """Check that `results` are of the weights that `run` has now and of `dataset`.
 
     Args:
         results: an evaluation, as `read_evaluation` returns it.
         step: of the checkpoint that an evaluation would use now,
             `run.load_checkpoint(best=True)`.
-        dataset: a `cvae.data.mnist.Dataset`.
+        dataset: a `cvae.data.dataset.Dataset`; None for that of the evaluation.
 
     Raises:
         CvaeError: they are of another data set, of other weights or of another number
             of test images.
     """
-    n = len(dataset.test.images)
-    if results["dataset"] != dataset.name:
-        fault = f"was evaluated on {results['dataset']}, not on {dataset.name}"
+    name, n = results["dataset"], results["n_images"]
+    if dataset is not None:
+        name, n = dataset.name, len(dataset.test.images)
+    if results["dataset"] != name:
+        fault = f"was evaluated on {results['dataset']}, not on {name}"
     elif results["step"] != step:
         fault = f"was evaluated at step {results['step']:,}; it is at step {step:,} now"
     elif results["n_images"] != n:
@@ -181,7 +187,7 @@ def check_fresh(results: Dict[str, Any], run: Path, step: int, dataset: Any) -> 
     raise _evaluate_again(f"{run} {fault}", run)
 
 
-def _contradictions(results) -> Iterator[str]:
+def _contradictions(results: Dict[str, Any]) -> Iterator[str]:
     """Yield what does not fit the rest of an evaluation whose parts have their forms.
 
     A check may rely on those before it: the reader stops at the first contradiction.
@@ -258,6 +264,4 @@ def _is_ess(ess, particles):
 
 
 def _evaluate_again(fault, run):
-    return CvaeError(
-        f"{fault}; evaluate again: `python scripts/evaluate.py --run {run}`"
-    )
+    return CvaeError(f"{fault}; evaluate again: `{command('evaluate')} --run {run}`")

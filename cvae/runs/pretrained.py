@@ -1,8 +1,4 @@
-"""The pretrained run: weights in half precision, small enough for the repository.
-
-It is a run with one checkpoint, which holds only the averaged weights: all that
-sampling, evaluation and figures need, and nothing to train on.
-"""
+"""The pretrained run: a run that is made to be shared, as the repository has it."""
 
 import itertools
 import os
@@ -10,16 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
-import numpy as np
-
-from cvae.errors import CvaeError, note
-from cvae.runs.checkpoints import AVERAGE, Checkpoint
+from cvae.errors import note
+from cvae.runs.checkpoints import SHARED
 from cvae.runs.run import KEPT, PRETRAINED, RUNS, Run, find, newest
 from cvae.storage import files
-from cvae.storage.checkout import ROOT
+from cvae.storage.checkout import shipped
 
-HERE = ROOT / "data" / "pretrained"
-RESULTS = ("metrics.jsonl", "evaluation.json", "evaluation.npz")
+HERE = shipped("data/pretrained")
 
 
 def find_or_unpack(path: Optional[Path] = None) -> Run:
@@ -46,30 +39,6 @@ def find_or_unpack(path: Optional[Path] = None) -> Run:
     return Run(copy)
 
 
-def export(run: Run, path: Path) -> None:
-    """Write `run` to `path` with its averaged weights in half precision.
-
-    Raises:
-        CvaeError: the run has no checkpoint or no evaluation, a weight is too large for
-            half precision, or the disk refuses.
-    """
-    checkpoint = run.load_checkpoint(best=True)
-    run.evaluation_arrays()  # raises if they are missing, damaged or old
-    arrays = {
-        name: array.astype(np.float16)
-        for name, array in checkpoint.arrays.items()
-        if name.endswith(AVERAGE)
-    }
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise CvaeError(f"{name} is too large for half precision: train again")
-    files.write_json(path / "config.json", run.config.to_dict())
-    for name in RESULTS:
-        with files.whole_file(path / name) as scratch:
-            shutil.copyfile(str(run.path / name), str(scratch))
-    Run(path).save_checkpoint(Checkpoint(arrays, checkpoint.state), keep=1)
-
-
 def _copy(source, target):
     """Copy a run, `config.json` last: without it, the copy is not yet a run."""
     names = [p.relative_to(source) for p in sorted(source.rglob("*")) if p.is_file()]
@@ -80,15 +49,10 @@ def _copy(source, target):
 
 def _is_older(copy):
     """Return whether `copy` has other weights than `HERE`, and was not trained here."""
-    return not Run(copy).events_dir.exists() and _index(copy) != _index(HERE)
-
-
-def _index(path):
-    """Return the index of the checkpoints in a run, with their SHA-256."""
-    try:
-        return files.read_json(path / "checkpoints" / "index.json")
-    except CvaeError:  # a person deleted or edited it
-        return None
+    if Run(copy).events_dir.exists():
+        return False
+    own, new = copy / SHARED, HERE / SHARED
+    return not own.is_file() or own.read_bytes() != new.read_bytes()
 
 
 def _free_name(copy):

@@ -6,11 +6,10 @@ runs/<name>/config.json  dataset.json  metrics.jsonl  checkpoints/
 """
 
 import contextlib
-import itertools
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from cvae.errors import CvaeError, note, shown, suggest, warn_once
 from cvae.runs import dataset_file, evaluation_file, metrics_file
 from cvae.runs.checkpoints import Checkpoint, Checkpoints, averages
 from cvae.storage import files
-from cvae.storage.checkout import in_checkout
+from cvae.storage.checkout import command, in_checkout
 from cvae.storage.npz import write_arrays
 
 RUNS = in_checkout("runs")
@@ -40,10 +39,10 @@ class Run:
         if not self._file("config.json").exists():
             raise CvaeError(
                 f"{self.path} is not a run: it has no config.json; train one with "
-                f"`python scripts/train.py --run {self.path}`"
+                f"`{command('train')} --run {self.path}`"
             )
         self.config = _read_config(self._file("config.json"))
-        self._checkpoints = Checkpoints(self._file("checkpoints"))
+        self._checkpoints = Checkpoints(self.path)
 
     @classmethod
     def create(cls, path: Path, config: Config) -> "Run":
@@ -90,15 +89,17 @@ class Run:
         Runs that are made in the same second get different names.
         """
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        for number in itertools.count(1):
+        number = 1
+        while True:
             path = RUNS / (stamp if number == 1 else f"{stamp}-{number}")
             try:
                 path.mkdir(parents=True)
+                break
             except FileExistsError:
-                continue
-            return cls.create(path, config)
+                number += 1
+        return cls.create(path, config)
 
-    def lock(self):
+    def lock(self) -> TextIO:
         """Lock the run for this process until the returned file is closed.
 
         Raises:
@@ -172,8 +173,8 @@ class Run:
             if self.has_checkpoint():
                 fault = "no whole checkpoint left; delete its checkpoints/, then train"
             raise CvaeError(
-                f"{self.path} has {fault} it with `python scripts/train.py --resume "
-                f"--run {self.path}`, or choose another --run"
+                f"{self.path} has {fault} it with `{command('train')} --resume --run "
+                f"{self.path}`, or choose another --run"
             )
         self._check_settings(checkpoint.state)
         return checkpoint
@@ -331,14 +332,14 @@ def find(path: Optional[Path] = None) -> Run:
     path = path or newest()
     if path is None:
         raise CvaeError(
-            "there is no run yet: train one with `python scripts/train.py`, or name "
-            "one with --run"
+            f"there is no run yet: train one with `{command('train')}`, or name one "
+            "with --run"
         )
     return Run(path)
 
 
 def check_finite(
-    values: np.ndarray, run: Run, name="a result", step: Optional[int] = None
+    values: np.ndarray, run: Run, name: str = "a result", step: Optional[int] = None
 ) -> None:
     """Raise `CvaeError` unless all `values` that `run` gives are finite.
 
@@ -376,7 +377,7 @@ def _lock(path):
 def _no_run(path):
     siblings = path.parent.iterdir() if path.parent.is_dir() else []
     runs = sorted(p.name for p in siblings if (p / "config.json").exists())
-    hint = suggest(path.name, runs) if runs else "train one with scripts/train.py"
+    hint = suggest(path.name, runs) if runs else f"train one with `{command('train')}`"
     return f"there is no run {path}: {hint}"
 
 

@@ -8,8 +8,11 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterator, Optional, TextIO, Tuple, Union
 
 from cvae.errors import CvaeError, warn_once
+
+AnyPath = Union[str, Path]
 
 MAX_JSON = 1 << 20  # bytes of a JSON file; those of a run have some thousand
 # Errors of a file system that lacks a feature. Any other is a fault of the disk.
@@ -25,7 +28,7 @@ _LACKS = (
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def whole_file(path: AnyPath) -> Iterator[Path]:
     """Yield a scratch path beside `path`; on success fsync it and rename it to `path`.
 
     If the body raises, the file at `path` stays as it was.
@@ -34,7 +37,7 @@ def whole_file(path):
         CvaeError: the directory or disk refuses (missing, read-only, full).
     """
     path = Path(path)
-    scratch = None
+    scratch: Optional[str] = None
     try:
         _refuse_to_replace_a_device(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +68,8 @@ def _refuse_to_replace_a_device(path):
         raise CvaeError(f"cannot write {path}: it is not a regular file")
 
 
-def write_bytes(path, data):
-    """Write `data` (bytes) to `path`, whole or not at all.
+def write_bytes(path: AnyPath, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all.
 
     Raises:
         CvaeError: the disk refuses.
@@ -75,7 +78,7 @@ def write_bytes(path, data):
         scratch.write_bytes(data)
 
 
-def write_json(path, value):
+def write_json(path: AnyPath, value: Any) -> None:
     """Write `value` as JSON to `path`, whole or not at all.
 
     Raises:
@@ -86,7 +89,7 @@ def write_json(path, value):
 
 
 @contextlib.contextmanager
-def open_regular(path, limit):
+def open_regular(path: AnyPath, limit: int) -> Iterator[Tuple[BinaryIO, int]]:
     """Yield (stream, size in bytes) of a file on disk, to read in binary.
 
     Raises:
@@ -104,7 +107,7 @@ def open_regular(path, limit):
         raise CvaeError(f"cannot read {path}: {error.strerror or error}")
 
 
-def read_json(path):
+def read_json(path: AnyPath) -> Dict[str, Any]:
     """Parse the JSON object in `path`.
 
     Raises:
@@ -114,8 +117,8 @@ def read_json(path):
         return parse_json(stream.read(MAX_JSON), path)
 
 
-def parse_json(data, source):
-    """Parse the JSON object in `data` (bytes), which come from `source`.
+def parse_json(data: bytes, source: AnyPath) -> Dict[str, Any]:
+    """Parse the JSON object in `data`, which come from `source`.
 
     Raises:
         CvaeError: they are not one, or have NaN, infinity or a whole number of over 20
@@ -144,7 +147,7 @@ def _short_int(digits):
     return int(digits)
 
 
-def check_place(directory):
+def check_place(directory: AnyPath) -> None:
     """Raise `CvaeError` unless `directory` can be made and files written into it."""
     place = Path(directory).absolute()
     while not os.path.lexists(str(place)) and place != place.parent:
@@ -183,7 +186,7 @@ def _umask():
     return mask
 
 
-def lock_file(path):
+def lock_file(path: AnyPath) -> Optional[TextIO]:
     """Lock `path` for this process; return the open file, or None if it is locked.
 
     On a file system without locks, print a warning and leave the file unlocked.

@@ -8,13 +8,13 @@ import io
 import re
 import struct
 import zipfile
-from pathlib import Path
-from typing import Dict, Union
+from typing import Any, Dict, Mapping
 
 import numpy as np
 
 from cvae.errors import CvaeError, shown
 from cvae.storage import files
+from cvae.storage.files import AnyPath
 
 MAX_BYTES = 2**31 - 1  # of a file; beyond it, zip files have another format
 MAX_DIRECTORY = 1 << 19  # bytes of a zip file's table of contents: some 4,000 arrays
@@ -35,9 +35,7 @@ _BROKEN = (
 )
 
 
-def read_arrays(
-    path: Union[str, Path], limit: int = MAX_BYTES
-) -> Dict[str, np.ndarray]:
+def read_arrays(path: AnyPath, limit: int = MAX_BYTES) -> Dict[str, np.ndarray]:
     """Return the arrays in the .npz file `path`, by name.
 
     Types are float16, float32, float64, int32, int64 and text; all numbers are finite.
@@ -58,8 +56,10 @@ def read_arrays(
             raise CvaeError(f"{path} is damaged: {reason[:120]}")
 
 
-def write_arrays(path: Union[str, Path], arrays: Dict[str, np.ndarray]) -> None:
-    """Write `arrays` as the .npz file `path`, whole or not at all.
+def write_arrays(path: AnyPath, arrays: Mapping[str, Any]) -> None:
+    """Write `arrays`, or what NumPy makes arrays of, as the .npz file `path`.
+
+    The file appears whole or not at all.
 
     Raises:
         CvaeError: the disk refuses.

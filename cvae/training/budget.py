@@ -20,14 +20,14 @@ class Budget:
     def __init__(self, minutes: Optional[float], goal: int):
         self._limit = None if minutes is None else 60.0 * minutes
         self._goal = goal
-        self._reserve = None  # type: Optional[float]  # seconds for the end of the run
+        self._reserve: Optional[float] = None  # seconds for the end of the run
         self.restart_pace(0, 0.0)
 
     def restart_pace(self, step: int, seconds: float) -> None:
         """Measure the pace again from `step` on, because it will be another one."""
         self._from = self._last = (step, seconds)
         self._is_warm = False  # the first steps of a trainer are slower
-        self._step_seconds = None  # type: Optional[float]  # of the last call
+        self._step_seconds: Optional[float] = None  # of the last call
 
     def block(self, most: int) -> int:
         """Return how many steps the next call should take, up to `most`."""

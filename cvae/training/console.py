@@ -9,6 +9,7 @@ from cvae.config import Config
 from cvae.data.dataset import Dataset
 from cvae.progress import Progress, clock
 from cvae.runs.run import Run
+from cvae.storage.checkout import command
 from cvae.training import loop
 
 
@@ -26,7 +27,7 @@ def train_with_console(run: Run, dataset: Dataset) -> int:
     except loop.Interrupted as stop:
         print(
             "stopped, nothing is lost; continue with\n"
-            f"  python scripts/train.py --resume --run {run.path}"
+            f"  {command('train')} --resume --run {run.path}"
         )
         return stop.status
     print(

@@ -1,4 +1,4 @@
-"""The bound on the held-out images, and how long it takes to estimate it."""
+"""The model during training: its bound on the held-out images, and its samples."""
 
 import contextlib
 import time
@@ -10,7 +10,10 @@ from cvae.backend import threads
 from cvae.config import Config
 from cvae.data.binarize import binarize
 from cvae.data.dataset import Split
+from cvae.inference import generate
 from cvae.inference.trained import BLOCK, Model
+
+ROWS, COLUMNS = 10, 10  # of samples, at most
 
 
 class HeldOut(contextlib.ExitStack):
@@ -19,7 +22,7 @@ class HeldOut(contextlib.ExitStack):
     def __init__(self, config: Config, split: Split):
         super().__init__()
         self._config, self._split = config, split
-        self._model = None  # type: Optional[Model]
+        self._model: Optional[Model] = None
 
     def bound(self, weights: Dict[str, np.ndarray], n: Optional[int] = None) -> float:
         """Return the mean bound of `weights` on the first `n` images, or on all."""
@@ -30,6 +33,16 @@ class HeldOut(contextlib.ExitStack):
             self._model.load(weights)
         found = self._model.bound(self._bits[:n], self._split.labels[:n])
         return float(found.total.mean())
+
+    def samples(self) -> np.ndarray:
+        """Return samples of the weights of the last `bound`.
+
+        Pixel means, `[classes, columns, x_dim]`, of the first classes. They have the
+        same z at every step, those of the report's figure.
+        """
+        assert self._model is not None  # `bound` has built it
+        classes = range(min(ROWS, self._config.n_classes))
+        return generate.samples(self._model, classes, COLUMNS, self._config.seed)
 
     def estimate_seconds(self, weights: Dict[str, np.ndarray]) -> float:
         """Return about how long `bound` takes, from a block of images for each core."""

@@ -18,10 +18,12 @@ from cvae.data.prepare import prepared
 from cvae.errors import CvaeError, warn_once
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run, check_finite
-from cvae.training import schedule, tensorboard
+from cvae.storage.checkout import command
+from cvae.training import schedule
 from cvae.training.budget import Budget
 from cvae.training.held_out import HeldOut
 from cvae.training.step import Trainer
+from cvae.training.tensorboard import Events
 
 BLOCK = 16  # steps a call: half a second at the default size, so a stop is prompt
 SAVE_SECONDS = 20.0  # at most, between checkpoints
@@ -126,9 +128,8 @@ class _Loop:
         self._state = self._state._replace(config=run.config.to_dict())
         self._saved_step = self._state.step
         run.trim_metrics(self._state.step)
-        self._events = opened.enter_context(
-            tensorboard.open_writer(run.events_dir, self._state.step)
-        )
+        events = Events(run.events_dir, run.config, self._state)
+        self._events = opened.enter_context(events)
         self._seconds_before = self._state.seconds
         self._budget.restart_pace(self._state.step, self._seconds())
         self._row_from = (self._state.step, time.monotonic())
@@ -258,7 +259,9 @@ class _Loop:
         if best and self._config.validate:
             self._state = self._state._replace(best=bound)
         self._run.append_metrics(row)
-        tensorboard.write_row(self._events, row)
+        self._events.write_row(row)
+        if due:
+            self._events.write_samples(self._state, self._held_out.samples)
         self._watcher.ended_epoch(row)
         if due or time.monotonic() - self._saved > SAVE_SECONDS:
             self.save(best)
@@ -302,7 +305,8 @@ class _Loop:
         if all(name.endswith(AVERAGE) for name in checkpoint.arrays):
             raise CvaeError(
                 f"{self._run.path} cannot be trained further, it holds only averaged "
-                "weights: train a run of your own with `python scripts/train.py`"
+                f"weights: train a run of your own with `{command('train')} --from "
+                f"{self._run.path}`"
             )
         state = checkpoint.state
         self._state = state._replace(plan=schedule.Plan(*state.plan))

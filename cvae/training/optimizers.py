@@ -13,7 +13,9 @@ AVERAGE_EVERY = 16  # steps between updates of the average, after its first `YOU
 YOUNG = 1024  # steps
 
 
-def update(gradients: Sequence, step: tf.Tensor, rate: tf.Tensor, config: Config):
+def update(
+    gradients: Sequence, step: tf.Tensor, rate: tf.Tensor, config: Config
+) -> tf.Operation:
     """Return the operation that takes one step, and averages the weights.
 
     Args:

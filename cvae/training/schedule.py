@@ -47,7 +47,7 @@ def next_plan(config: Config, n_images: int, step: int, seconds: float) -> Plan:
     Its progress is what it would be if it had been the plan from the start.
     """
     plan = full_plan(config, n_images)
-    if plan.end == ENDLESS:
+    if plan.end == ENDLESS and config.minutes is not None:
         return Plan(step, min(1.0, seconds / (60.0 * config.minutes)), ENDLESS)
     return plan
 

@@ -51,7 +51,8 @@ class Trainer:
         with compat.new_graph() as self._graph:
             self._build(config, train, weighted)
         # The bits of the weighted bound depend on the constants that are folded.
-        opened = compat.open_session(self._graph, share, brief=not weighted)
+        brief = not weighted
+        opened = compat.open_session(self._graph, share, brief)
         with opened as self._session:
             start = {self._images: train.images, self._labels: train.labels}
             if networks.pixel_bias(config):
@@ -109,10 +110,10 @@ class Trainer:
         compat.load(self._session, named, weights)
         compat.load(self._session, self._averages, weights)
 
-    def __enter__(self):
+    def __enter__(self) -> "Trainer":
         return self
 
-    def __exit__(self, *unused):
+    def __exit__(self, *unused: Any) -> None:
         self._session.close()
 
     def _build(self, config, train, weighted):

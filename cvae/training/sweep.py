@@ -1,7 +1,7 @@
 """Train several runs side by side, for instance one for each of several seeds."""
 
 from pathlib import Path
-from typing import Any, Dict, Generator, List, Optional, Sequence
+from typing import Any, Dict, Generator, List, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def _train(task):
     return loop.train(run, dataset)
 
 
-def table(groups: Dict[str, Sequence[Dict[str, Any]]]) -> str:
+def table(groups: Mapping[str, Sequence[Dict[str, Any]]]) -> str:
     """Return mean and spread of the bounds of the runs of each group, as text.
 
     Args:

@@ -1,6 +1,7 @@
 """`Distribution`, which every distribution extends: shapes, dtypes and event axes."""
 
 import functools
+from typing import Sequence, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -84,7 +85,7 @@ class Distribution:
         return self._use_path_derivative
 
     @property
-    def group_ndims(self):
+    def group_ndims(self) -> Union[int, tf.Tensor]:
         """Number of last batch axes that form one event: an int or an int32 tensor."""
         return self._group_ndims
 
@@ -200,7 +201,7 @@ class Univariate(Distribution):
     A subclass sets `_parameters`: tensors that together broadcast to the batch shape.
     """
 
-    _parameters = ()
+    _parameters: Sequence[tf.Tensor] = ()
     _check_numerics = False
 
     def _batch_shape(self):
@@ -221,7 +222,7 @@ class Univariate(Distribution):
         return tf.check_numerics(tensor, name) if self._check_numerics else tensor
 
 
-def batch_sample_shape(dist: Distribution, n_samples):
+def batch_sample_shape(dist: Distribution, n_samples) -> Union[list, tf.Tensor]:
     """Return `[n_samples] + batch_shape`: a list if the batch shape is static."""
     batch_shape = dist.get_batch_shape()
     if batch_shape.is_fully_defined():
@@ -260,7 +261,7 @@ def checked_param_dtype(parameters: dict, allowed=FLOATS) -> tf.DType:
     return dtype
 
 
-def check_broadcastable(parameters: dict):
+def check_broadcastable(parameters: dict) -> None:
     """Raise a `ValueError` unless the shapes of the two `parameters` may broadcast."""
     (a, b) = parameters
     shapes = [parameters[a].shape, parameters[b].shape]

@@ -5,6 +5,7 @@ described at `Distribution`.
 """
 
 import math
+from typing import Tuple
 
 import tensorflow.compat.v1 as tf
 
@@ -171,8 +172,8 @@ class Bernoulli(Univariate):
 class _OneOfMany(Distribution):
     """What Categorical and OnehotCategorical share: everything but the value."""
 
-    _sample_dtypes = NUMBERS
-    _param_dtypes = FLOATS
+    _sample_dtypes: Tuple[tf.DType, ...] = NUMBERS
+    _param_dtypes: Tuple[tf.DType, ...] = FLOATS
 
     def __init__(self, logits, dtype=tf.int32, group_ndims=0, **settings):
         self._logits = _at_least_a_vector(tf.convert_to_tensor(logits))

@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from typing import Optional
+from typing import Any, Dict, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -35,7 +35,7 @@ class BayesianNet:
     def __init__(self, observed: Optional[dict] = None):
         self._meta_bn, observations = current_observation()
         self._observed = dict(observed or {}, **observations)
-        self._nodes = {}
+        self._nodes: Dict[str, Any] = {}
         self._log_joint = None
 
     @property
@@ -157,7 +157,7 @@ class BayesianNet:
     discrete = categorical
     onehot_discrete = onehot_categorical
 
-    def get(self, name_or_names):
+    def get(self, name_or_names) -> Any:
         """Return the node of that name, or a list of nodes for an iterable of names.
 
         Raises:
@@ -169,7 +169,7 @@ class BayesianNet:
     def __getitem__(self, name_or_names):
         return self.get(name_or_names)
 
-    def cond_log_prob(self, name_or_names):
+    def cond_log_prob(self, name_or_names) -> Any:
         """Return log p(node | parents) in nats, or a list of them, as `get` does.
 
         Raises:
@@ -178,15 +178,15 @@ class BayesianNet:
         """
         return self._look_up(name_or_names, self._cond_log_p)
 
-    def outputs(self, name_or_names):
+    def outputs(self, name_or_names) -> Any:
         """Return the value of a stochastic node, or a list of them, as `get` does."""
         return self._look_up(name_or_names, lambda name: self._node(name).tensor)
 
-    def local_log_prob(self, name_or_names):
+    def local_log_prob(self, name_or_names) -> Any:
         """Return what `cond_log_prob` does, by its name before ZhuSuan 0.4."""
         return self.cond_log_prob(name_or_names)
 
-    def query(self, name_or_names, outputs=False, local_log_prob=False):
+    def query(self, name_or_names, outputs=False, local_log_prob=False) -> Any:
         """Return (value, log p) of a node, or either; or a list, as `get` does.
 
         Raises:
@@ -201,7 +201,7 @@ class BayesianNet:
             name_or_names, lambda name: tuple(find(name) for find in asked)
         )
 
-    def log_joint(self):
+    def log_joint(self) -> tf.Tensor:
         """Return log p of all stochastic nodes at their values, in nats.
 
         It is the sum of their `cond_log_p`, 0 for none; or what the function

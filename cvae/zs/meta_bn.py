@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import threading
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import tensorflow.compat.v1 as tf
 
@@ -42,7 +42,7 @@ class MetaBayesianNet:
             self._f = tf.make_template(scope, self._f)
         self.log_joint = None
 
-    def observe(self, **observations):
+    def observe(self, **observations) -> Any:
         """Return the net with those nodes observed, or what else the function returns.
 
         Names that the net lacks, and values of None, are ignored.
@@ -55,7 +55,9 @@ class MetaBayesianNet:
             return self._f()
 
 
-def meta_bayesian_net(scope: Optional[str] = None, reuse_variables: bool = False):
+def meta_bayesian_net(
+    scope: Optional[str] = None, reuse_variables: bool = False
+) -> Callable[[Callable], Callable[..., MetaBayesianNet]]:
     """Decorate a function that returns a `BayesianNet` to return a `MetaBayesianNet`.
 
     Arguments are those of `MetaBayesianNet`, as are the errors, raised when the
@@ -72,7 +74,7 @@ def meta_bayesian_net(scope: Optional[str] = None, reuse_variables: bool = False
     return decorate
 
 
-def reuse_variables(scope: str):
+def reuse_variables(scope: str) -> Callable[[Callable], Callable]:
     """Decorate a function so that all its calls share the variables made in `scope`."""
     return functools.partial(tf.make_template, scope)
 

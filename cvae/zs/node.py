@@ -1,5 +1,7 @@
 """`StochasticTensor`: a named random variable that TensorFlow takes as a tensor."""
 
+from typing import Any
+
 import tensorflow.compat.v1 as tf
 
 from cvae.zs.base import Distribution
@@ -36,7 +38,7 @@ class StochasticTensor(TensorLike):
         self._cond_log_p = None
 
     @property
-    def bn(self):
+    def bn(self) -> Any:
         """The `BayesianNet` this node belongs to."""
         return self._bn
 

@@ -19,7 +19,7 @@ import tensorflow.compat.v1 as tf
 from cvae.errors import CvaeError, warn
 
 _HOME_PAGE = "https://github.com/thu-ml/zhusuan"
-_BUILTIN = ("cvae.zs", {})
+_BUILTIN: Tuple[str, dict] = ("cvae.zs", {})
 _NAMES = (
     "BayesianNet",
     "MetaBayesianNet",
@@ -92,8 +92,10 @@ def installed_version() -> Optional[str]:
     ZhuSuan, and neither is one whose metadata is damaged.
     """
     try:
-        origin = importlib.util.find_spec("zhusuan").origin
-        package, file = os.path.split(origin)
+        spec = importlib.util.find_spec("zhusuan")
+        if spec is None or spec.origin is None:
+            return None
+        package, file = os.path.split(spec.origin)
         folder = Path(package).parent
         if file != "__init__.py" or not os.path.samefile(package, folder / "zhusuan"):
             return None
@@ -103,7 +105,7 @@ def installed_version() -> Optional[str]:
             if re.fullmatch(r"zhusuan(-\d.*)?\.(dist|egg)-info", name, re.IGNORECASE)
         )
         return _version(metadata)
-    except Exception:  # absent, or not written by an installer
+    except Exception:  # not written by an installer
         return None
 
 

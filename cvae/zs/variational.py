@@ -6,12 +6,13 @@ to be minimized, their gradients estimate minus the gradient of the expected bou
 
 import functools
 import operator
+from typing import Optional, Tuple, Union
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.training.moving_averages import assign_moving_average
 
-from cvae.zs.framework import BayesianNet, StochasticTensor
+from cvae.zs.framework import BayesianNet, MetaBayesianNet, StochasticTensor
 from cvae.zs.utils import TensorLike, broadcast_together, log_mean_exp, merge_dicts
 
 __all__ = [
@@ -76,17 +77,17 @@ class VariationalObjective(TensorLike):
         self._log_qs = [tf.convert_to_tensor(log_q) for _, log_q in latent.values()]
 
     @property
-    def meta_bn(self):
+    def meta_bn(self) -> Optional[MetaBayesianNet]:
         """The `MetaBayesianNet`; None if a function was passed."""
         return None if callable(self._joint) else self._joint
 
     @property
-    def variational(self):
+    def variational(self) -> Optional[BayesianNet]:
         """The variational net; None if `latent` was passed."""
         return self._variational
 
     @_once
-    def bn(self):
+    def bn(self) -> Optional[BayesianNet]:
         """The generative net at the latent samples; None if a function was passed."""
         return None if self.meta_bn is None else self.meta_bn.observe(**self._values)
 
@@ -129,7 +130,9 @@ class EvidenceLowerBoundObjective(VariationalObjective):
     def _bound(self):
         return self._average(self._log_weight)
 
-    def reinforce(self, variance_reduction: bool = True, baseline=None, decay=0.8):
+    def reinforce(
+        self, variance_reduction: bool = True, baseline=None, decay=0.8
+    ) -> Union[tf.Tensor, Tuple[tf.Tensor, tf.Tensor]]:
         """Return the score-function surrogate cost (Williams 1992), for any latents.
 
         Latents that could be reparameterized must have `is_reparameterized=False`. The

@@ -12,11 +12,12 @@ import pytest
 from idx_files import refusal
 from small_sets import idx_files
 
-from cvae.data import catalog, published
+from cvae.data import catalog
 from cvae.data.dataset import facts_of
 from cvae.data.download import Limits, Unavailable
 from cvae.data.load import load
 from cvae.data.published import PublishedFile
+from cvae.storage import checkout
 
 RANDOM = np.random.RandomState(0)
 
@@ -74,7 +75,9 @@ def tiny_catalog(request, tmp_path, monkeypatch):
             limits=Limits(max_size=1 << 20, pause=0.01),
         )
         monkeypatch.setitem(catalog.LISTED, name, listed._replace(publication=tiny))
-        monkeypatch.setattr(published, "project_root", lambda: tmp_path)
+        monkeypatch.setattr(
+            checkout, "data_places", lambda name: [tmp_path / "data" / name]
+        )
         yield name, server, tmp_path / "data" / listed.folder
 
 

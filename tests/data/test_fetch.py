@@ -7,9 +7,15 @@ import hostile_server
 import pytest
 from tiny_mirrors import CONTENTS, TINY, assert_all_there, download, one_line
 
-from cvae.data import mnist, published
+from cvae.data import mnist
 from cvae.data.download import Unavailable
 from cvae.errors import CvaeError
+from cvae.storage import checkout
+
+
+def places_in(folder):
+    """The places of a data set in a project that lies in `folder`."""
+    return lambda name: [folder / "project" / "data" / name, folder / "shared" / name]
 
 
 @pytest.fixture
@@ -17,7 +23,7 @@ def project(tmp_path, monkeypatch):
     """An empty project whose MNIST is the tiny one."""
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setattr(mnist, "FILES", TINY)
-    monkeypatch.setattr(published, "project_root", lambda: tmp_path / "project")
+    monkeypatch.setattr(checkout, "data_places", places_in(tmp_path))
     return tmp_path / "project"
 
 
@@ -102,7 +108,7 @@ def test_real_mnist_arrives_whole(mnist_dir, mnist, tmp_path, monkeypatch):
     from cvae.data import mnist as module
 
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr(published, "project_root", lambda: tmp_path / "project")
+    monkeypatch.setattr(checkout, "data_places", places_in(tmp_path))
     packed = {
         file.name + ".gz": packed_by_anyone(mnist_dir, file) for file in module.FILES
     }

@@ -94,7 +94,7 @@ def test_a_copy_is_found_at_distance_zero():
 
 def test_no_scikit_learn_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.decomposition", None)
-    with pytest.raises(CvaeError, match="^there is no scikit-learn.*make env"):
+    with pytest.raises(CvaeError, match="^there is no scikit-learn.*pip install"):
         latent.principal_components(normal(9, 3))
 
 

@@ -11,9 +11,11 @@ import math
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+DRIVER = Path(__file__).with_name("chromedriver.sh")  # ends when this process does
 OPTIONS = ("--headless=new", "--hide-scrollbars", "--force-device-scale-factor=1")
 # A six: its stem, a quadratic curve, and its bowl, a circle.
 SIX = [
@@ -23,7 +25,35 @@ SIX = [
 SIX += [
     (0.5 - 0.155 * math.cos(i / 5), 0.68 + 0.155 * math.sin(i / 5)) for i in range(33)
 ]
+STROKE = [(0.3, 0.2), (0.4, 0.6), (0.6, 0.7)]
 IDLE = "return document.documentElement.dataset.state === 'idle'"
+KEYS = {" ": 32, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+KEYS.update(Backspace=8, Delete=46, Home=36, End=35)
+FOCUS = """
+const target = document.querySelector(arguments[0]);
+target.scrollIntoView({ block: "center", behavior: "instant" });
+target.focus({ preventScroll: true });
+"""
+WAIT = """
+const done = arguments[arguments.length - 1];
+const look = () => {
+  const found = (() => { %s })();
+  if (found) done(found);
+  else setTimeout(look, 10);
+};
+look();
+"""
+# Keeps the last whole estimate that a page gets from its worker.
+LISTEN = """
+window.Worker = class extends Worker {
+  constructor(...values) {
+    super(...values);
+    this.addEventListener("message", ({ data: { value } }) => {
+      if (value && value.isDone) window.estimated = value;
+    });
+  }
+};
+"""
 # Calls the functions of the page's worker, in one of the test's own.
 WORKER = """
 const [settings, simd, calls] = arguments, done = arguments[arguments.length - 1];
@@ -71,8 +101,7 @@ def started():
         Lacking: this machine has none.
     """
     binary = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if not binary or not driver:
+    if not binary or not shutil.which("chromedriver"):
         raise Lacking("there is no Chromium with its driver: `make browser`")
     try:
         from selenium import webdriver
@@ -84,7 +113,8 @@ def started():
         options.add_argument(option)
     options.binary_location = binary
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    service = Service(str(DRIVER), popen_kw={"start_new_session": True})
+    chrome = webdriver.Chrome(options=options, service=service)
     chrome.set_script_timeout(120)
     try:
         yield Browser(chrome)
@@ -97,6 +127,7 @@ class Browser:
 
     def __init__(self, driver):
         self.driver = driver
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", source=LISTEN)
         self.look(1200, 900)
 
     def look(self, width, height=900, dark=False, touch=False):
@@ -112,17 +143,18 @@ class Browser:
         self.driver.get(path.resolve().as_uri())
         self.wait(IDLE)
 
+    def show(self, path):
+        """Open the page at `path` if another one is open, and do not wait."""
+        if self.driver.current_url != path.resolve().as_uri():
+            self.driver.get(path.resolve().as_uri())
+
     def run(self, script, *arguments):
         """Return what a script in the page returns."""
         return self.driver.execute_script(script, *arguments)
 
     def wait(self, condition, *arguments):
         """Wait until the script `condition` returns something true, and return it."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        return WebDriverWait(self.driver, 60, 0.05).until(
-            lambda driver: driver.execute_script(condition, *arguments)
-        )
+        return self.driver.execute_async_script(WAIT % condition, *arguments)
 
     def calls(self, *calls, settings=None, simd=True):
         """Return (number, value) of calls of the worker, in the order of its answers.
@@ -154,10 +186,27 @@ class Browser:
     def cdp(self, command, **values):
         return self.driver.execute_cdp_cmd(command, values)
 
-    def drag(self, selector, points, touch=False):
+    def press(self, selector, by):
+        """Activate a button by "mouse", "touch" or "keyboard"."""
+        if by == "keyboard":
+            self.run(FOCUS, selector)
+            self.key(" ")
+        else:
+            self.drag(selector, [(0.5, 0.5)], touch=by == "touch")
+
+    def key(self, name, times=1):
+        """Press a key, and release it, so many times."""
+        found = {"key": name, "windowsVirtualKeyCode": KEYS[name]}
+        text = name[:1] * (name == " ")
+        for _ in range(times):
+            self.cdp("Input.dispatchKeyEvent", type="keyDown", text=text, **found)
+            self.cdp("Input.dispatchKeyEvent", type="keyUp", **found)
+
+    def drag(self, selector, points, touch=False, rest=0.1):
         """Press at the first of `points` of an element, move along them, and release.
 
-        Points are in units of the element's size.
+        Points are in units of the element's size. A finger rests so many seconds at the
+        last of them, or the browser takes it for a fling, and a tap for its end.
         """
         left, top, width, height = self.driver.execute_async_script(PLACE, selector)
         places = [{"x": left + x * width, "y": top + y * height} for x, y in points]
@@ -169,6 +218,7 @@ class Browser:
                 kind = "mouseMoved" if i else "mousePressed"
                 self._mouse(kind, place)
         if touch:
+            time.sleep(rest if len(points) > 1 else 0)
             self.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         else:
             self._mouse("mouseReleased", places[-1])

@@ -22,7 +22,15 @@ from cvae.data import idx, published
 from cvae.data.published import PublishedFile
 from cvae.errors import CvaeError
 from cvae.evaluation.partial import Partial
-from cvae.runs.checkpoints import AVERAGE, Checkpoint, State, read_checkpoint
+from cvae.runs.checkpoints import (
+    AVERAGE,
+    SHARED,
+    Checkpoint,
+    State,
+    read_checkpoint,
+    read_shared,
+    write_shared,
+)
 from cvae.runs.run import Run
 from cvae.storage.npz import read_arrays
 
@@ -71,6 +79,8 @@ def make_readers(folder: Path):
     npz = (run.path / "checkpoints" / "step-000000010.npz").read_bytes()
     with zipfile.ZipFile(io.BytesIO(npz)) as archive:
         npy = [archive.read(name) for name in archive.namelist()]
+    write_shared(run.path / SHARED, _checkpoint(10))
+    shared = (run.path / SHARED).read_bytes()
     state = json.dumps(_checkpoint(5).state._asdict()).encode("utf-8")
     return {
         "images": Reader(_read_images, [_IMAGES]),
@@ -85,6 +95,7 @@ def make_readers(folder: Path):
         "npz": Reader(_read_npz, [npz]),
         "npy": Reader(_read_npy, npy),
         "state": Reader(_read_state, [state]),
+        "shared": Reader(_read_shared, [shared]),
     }
 
 
@@ -189,6 +200,16 @@ def _read_state(data, folder):
     state = read_checkpoint(path).state
     json.dumps(state, allow_nan=False)
     assert state.step >= state.plan[0] >= 0
+
+
+def _read_shared(data, folder):
+    """Averaged weights that are shared: those that were written, or none."""
+    path = folder / SHARED
+    path.write_bytes(data)
+    arrays, state = read_shared(path)
+    expected = _checkpoint(10)
+    assert state == expected.state._replace(plan=[0, 0.0, 900])
+    np.testing.assert_equal(arrays, {"w" + AVERAGE: expected.arrays["w" + AVERAGE]})
 
 
 @functools.lru_cache(maxsize=1)

@@ -76,9 +76,9 @@ def _metrics():
 
 
 def _events():
-    from cvae.training import tensorboard
+    from cvae.training.tensorboard import Events
 
-    return tensorboard, "write_row"
+    return Events, "write_row"
 
 
 SITES = {
@@ -110,9 +110,10 @@ def _half_metrics(real, run, row):
     _cut(run.path / "metrics.jsonl", 30)
 
 
-def _half_events(real, writer, row):
-    real(writer, row)
-    _cut(max(Path(writer.get_logdir()).iterdir(), key=os.path.getmtime), 20)
+def _half_events(real, events, row):
+    real(events, row)
+    folder = Path(events._writer.get_logdir())
+    _cut(max(folder.iterdir(), key=os.path.getmtime), 20)
 
 
 def _cut(path, n_bytes):

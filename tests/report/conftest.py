@@ -1,12 +1,14 @@
-"""A report made from nothing, once for all tests that read it."""
+"""A report made from nothing, once for all tests that read it, and a browser."""
 
 import contextlib
 import io
 import os
 from typing import NamedTuple
 
+import browser as browsers
 import pytest
 import tiny
+from explorer_pages import DONE, Pages
 
 from cvae import config as config_module
 from cvae.data import mnist as mnist_module
@@ -42,6 +44,50 @@ def made(mnist, tmp_path_factory):
             status = pipeline.make_report("tiny", None, None)
         printed = out.getvalue()
     return Made(Run(folder / "runs" / "report-tiny"), dataset, status, printed)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    try:
+        with browsers.started() as found:
+            yield found
+    except browsers.Lacking as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def browser(chromium):
+    """The browser; at the end of a test, its console is empty."""
+    chromium.look(1200)
+    yield chromium
+    assert chromium.errors() == []
+
+
+@pytest.fixture(scope="session")
+def pages(mnist, tmp_path_factory):
+    return Pages(mnist, tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture
+def written(pages, browser):
+    """The page of dense layers, with something written on it, as others left it."""
+    browser.show(pages["dense"])
+    return _written(browser)
+
+
+@pytest.fixture
+def fresh(pages, browser):
+    """The same as `written`, but the page is loaded again."""
+    browser.open(pages["dense"])
+    return _written(browser)
+
+
+def _written(browser):
+    browser.wait(browsers.IDLE)
+    browser.run("document.getElementById('clear').click()")
+    browser.drag("#sketch", browsers.STROKE)
+    browser.wait(DONE)
+    return browser
 
 
 @contextlib.contextmanager

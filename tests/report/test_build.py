@@ -62,6 +62,20 @@ def test_a_report_is_rewritten_from_its_own_files_to_the_same_bytes(made, tmp_pa
         assert (folder / name).read_bytes() == (made.run.path / name).read_bytes()
 
 
+def test_a_report_as_a_page_has_the_same_numbers_and_no_pdf(
+    run, made, tmp_path, monkeypatch
+):
+    def draw(run, dataset, folder, **unused):
+        shutil.copytree(str(made.run.path / "figures"), str(folder))
+        return files.read_json(made.run.path / "results.json")["pictures"]
+
+    monkeypatch.setattr(figures, "draw", draw)
+    *_, found, page = document.build(run, tmp_path / "out", made.dataset, "html")
+    assert found.read_bytes() == (made.run.path / "results.json").read_bytes()
+    assert page.name == "report.html" and page.read_bytes().startswith(b"<!DOCTYPE")
+    assert not (tmp_path / "out" / "report.pdf").exists()
+
+
 def test_a_report_that_fails_leaves_the_one_before_untouched(
     run, made, tmp_path, monkeypatch
 ):

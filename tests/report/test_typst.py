@@ -43,6 +43,19 @@ def test_the_command_is_used_where_the_module_is_not_installed(tmp_path, monkeyp
     assert typst.typeset(tmp_path) == typst.SOURCE.read_bytes()
 
 
+def test_the_command_gives_the_pages_in_order_and_the_text(tmp_path, monkeypatch):
+    """From ten pages on, typst writes their numbers with as many digits."""
+    script = """
+case $1 in
+  compile) for n in 02 10 01; do echo $n >"${5%\\{0p\\}.svg}$n.svg"; done;;
+  query) echo "[\\"$5 $6 $7 $8\\"]";;
+esac
+"""
+    fake_command(tmp_path / "bin", monkeypatch, script)
+    assert typst.pages(tmp_path) == ["01\n", "02\n", "10\n"]
+    assert typst.query(tmp_path, "<x>") == ["<x> --field value --one"]
+
+
 def test_an_error_of_the_command_is_one_line(tmp_path, monkeypatch):
     error = "printf 'error: no such font\\n  at /x/report.typ:7:2\\n' >&2; exit 1"
     fake_command(tmp_path / "bin", monkeypatch, error)

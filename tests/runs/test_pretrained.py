@@ -1,4 +1,4 @@
-"""The pretrained run: half the size, as good, and used where nothing was trained."""
+"""The pretrained run: used where nothing was trained, and worth what it says."""
 
 import shutil
 
@@ -8,33 +8,24 @@ import tiny
 
 from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
-from cvae.evaluation import evaluate
 from cvae.inference.trained import Model
 from cvae.report import samples
 from cvae.runs import pretrained
-from cvae.runs.checkpoints import AVERAGE, Checkpoint
+from cvae.runs.checkpoints import AVERAGE, SHARED, Checkpoint, State, write_shared
 from cvae.runs.run import RUNS, Run, find
 from cvae.training import loop
 
 
 @pytest.fixture(scope="module")
-def dataset(mnist):
-    return tiny.dataset(mnist, n_train=200, n_test=10)
-
-
-@pytest.fixture(scope="module")
-def trained(dataset, tmp_path_factory):
-    run = Run.create(tmp_path_factory.mktemp("runs") / "trained", tiny.CONFIG)
-    loop.train(run, dataset)
-    evaluate.evaluate_run(run, dataset, particles=20, checks=0)
+def small(tmp_path_factory):
+    """A run that is made to be shared, of random weights."""
+    run = Run.create(tmp_path_factory.mktemp("data") / "pretrained", tiny.CONFIG)
+    weights = tiny.random_weights(tiny.shapes(tiny.CONFIG))
+    arrays = {name + AVERAGE: array for name, array in weights.items()}
+    checkpoint = Checkpoint(arrays, State(9, [0, 0.0, 9]))
+    write_shared(run.path / SHARED, checkpoint)
+    run.append_metrics({"step": 9, "epoch": 1.0, "seconds": 1.0, "train_bound": -1.0})
     return run
-
-
-@pytest.fixture(scope="module")
-def small(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("data") / "pretrained"
-    pretrained.export(trained, path)
-    return Run(path)
 
 
 @pytest.fixture
@@ -43,46 +34,6 @@ def bare(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(pretrained, "HERE", small.path)
     return tmp_path
-
-
-def test_its_weights_are_the_averages_rounded_to_half_precision(trained, small):
-    full, half = trained.weights(), small.weights()
-    assert sorted(full) == sorted(half)
-    for name, array in full.items():
-        assert half[name].dtype == np.float16
-        np.testing.assert_allclose(half[name], array, rtol=2**-11, atol=2**-25)
-
-
-def test_it_has_nothing_but_the_weights_and_what_the_run_was_worth(trained, small):
-    arrays = small.load_checkpoint().arrays
-    assert arrays and all(name.endswith(AVERAGE) for name in arrays)
-    assert small.config == trained.config
-    assert small.metrics() == trained.metrics()
-    assert small.evaluation() == trained.evaluation()
-    size = sum(p.stat().st_size for p in (small.path / "checkpoints").iterdir())
-    assert size < 2.5 * sum(array.size for array in arrays.values()) + 20000
-
-
-def test_it_takes_the_place_of_one_before(trained, small, tmp_path):
-    path = tmp_path / "pretrained"
-    shutil.copytree(str(small.path), str(path))
-    state = small.load_checkpoint().state._replace(step=3, plan=[0, 0.0, 3])
-    Run(path).save_checkpoint(Checkpoint({}, state), keep=1)
-    pretrained.export(trained, path)
-    found, expected = (
-        sorted(p.name for p in (folder / "checkpoints").iterdir())
-        for folder in (path, small.path)
-    )
-    assert found == expected and len(found) == 2  # the checkpoint and its index
-
-
-def test_it_bounds_the_likelihood_as_the_run_does(trained, small, dataset):
-    bits, labels = np.uint8(dataset.test.images > 127), dataset.test.labels
-    bounds = []
-    for run in (trained, small):
-        with Model(run.config, run.weights()) as model:
-            bounds.append(model.bound(bits, labels).total)
-    np.testing.assert_allclose(*bounds, rtol=0, atol=0.05)
 
 
 def test_without_a_run_it_is_used_with_a_note_on_stderr(bare, small, capsys):
@@ -145,7 +96,7 @@ def _publish_others(small, path, monkeypatch):
     shutil.copytree(str(small.path), str(path))
     arrays, state = small.load_checkpoint()
     doubled = {name: 2 * array for name, array in arrays.items()}
-    Run(path).save_checkpoint(Checkpoint(doubled, state), keep=1)
+    write_shared(path / SHARED, Checkpoint(doubled, state))
     monkeypatch.setattr(pretrained, "HERE", path)
 
 
@@ -154,7 +105,16 @@ def test_a_run_that_is_named_and_not_there_is_one_line(bare):
         pretrained.find_or_unpack(bare / "runs" / "other")
 
 
-def test_to_train_it_further_is_one_line_with_a_remedy(bare, dataset):
+def test_a_copy_of_a_time_with_checkpoints_still_has_its_weights(bare, small):
+    arrays, state = small.load_checkpoint()
+    halves = {name: array.astype(np.float16) for name, array in arrays.items()}
+    old = Run.create(bare / "old", tiny.CONFIG)
+    old.save_checkpoint(Checkpoint(halves, state), keep=1)
+    np.testing.assert_equal(old.weights(), small.weights())
+
+
+def test_to_train_it_further_is_one_line_with_a_remedy(bare, mnist):
+    dataset = tiny.dataset(mnist, n_train=200, n_test=10)
     run = pretrained.find_or_unpack()
     before = sorted((bare / "runs" / "pretrained").rglob("*"))
     with pytest.raises(CvaeError, match="train a run of your own") as error:
@@ -166,14 +126,6 @@ def test_to_train_it_further_is_one_line_with_a_remedy(bare, dataset):
 def test_a_resumed_training_is_never_the_pretrained_one(bare):
     with pytest.raises(CvaeError, match="there is no run yet"):
         find()
-
-
-def test_a_run_without_an_evaluation_is_not_exported(trained, tmp_path):
-    run = Run.create(tmp_path / "runs" / "new", tiny.CONFIG)
-    run.save_checkpoint(trained.load_checkpoint())
-    with pytest.raises(CvaeError, match="not evaluated yet"):
-        pretrained.export(run, tmp_path / "pretrained")
-    assert not (tmp_path / "pretrained").exists()
 
 
 def test_the_weights_in_the_repository_are_worth_what_they_say(mnist):

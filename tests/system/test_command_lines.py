@@ -1,6 +1,6 @@
-"""Every option of every script, with every kind of bad value: one line, or it works.
+"""Every option of every command, with every kind of bad value: one line, or it works.
 
-The options come from the scripts' own parsers, so that a new one is tried, too.
+The options come from the commands' own parsers, so that a new one is tried, too.
 """
 
 import argparse
@@ -17,16 +17,26 @@ import pytest
 import readers
 from paths import ROOT
 
+from cvae import cli, commands
 from cvae.config import Config
 from cvae.data import mnist
 from cvae.data.dataset import Dataset, Split
 from cvae.data.mnist import Verified
 from cvae.evaluation import evaluate, tables
-from cvae.report import document, explorer, figures, pipeline, samples, typst
-from cvae.runs import pretrained
+from cvae.report import (
+    document,
+    explorer,
+    figures,
+    pipeline,
+    samples,
+    sharing,
+    typst,
+)
 from cvae.runs.run import Run
+from cvae.storage import checkout
 from cvae.training import console, sweep
 
+SET_UP = "setup_env"  # a script that is not a command of the package
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*.py"))
 HUGE = ["9" * 20, "9" * 400, "1e400", "9" * 5000, "1," * 5000 + "1"]
 BAD = ["", " ", "-1", "0", "-0.5", "nan", "inf", "-inf", "none", "x", "é٣", "1,,2", ","]
@@ -55,33 +65,35 @@ WORK = {
     *("train_with_console", "write_samples", "evaluate_run", "draw", "build"),
     *("make_report", "export", "write", "_make", "_install", "train_with_progress"),
 }
+NAME_OF = {checkout.script(name): name for name in (*commands.NAMES, SET_UP)}
 VALUES = HUGE + BAD + NAMES + PLACES + SPECIAL
 
 
 class Told(Exception):
-    """The parser that a script has built, before it parses."""
+    """The parser that the set-up has built, before it parses."""
 
 
-def parser_of(script, monkeypatch):
-    """The script's own parser."""
+def parser_of(name, monkeypatch):
+    """The parser of a command, or of the set-up."""
+    if name != SET_UP:
+        return commands.parser_of(name, checkout.command(name))
 
-    def tell(parser, *unused, **unused_too):
+    def tell(parser, *unused):
         raise Told(parser)
 
     with monkeypatch.context() as patch:
-        for name in ("parse_args", "parse_known_args"):
-            patch.setattr(argparse.ArgumentParser, name, tell)
         patch.setattr("cvae.cli.Parser.parse_args", tell)
-        patch.setattr(sys, "argv", [script])
+        patch.setattr(sys, "argv", [f"{SET_UP}.py"])
         patch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
         with pytest.raises(Told) as told:
-            runpy.run_path(str(ROOT / "scripts" / script), run_name="__main__")
+            path = ROOT / "scripts" / f"{SET_UP}.py"
+            runpy.run_path(str(path), run_name="__main__")
     return told.value.args[0]
 
 
-def options_of(script, monkeypatch):
+def options_of(name, monkeypatch):
     """([name], whether it takes a value) of every option; [] where there is no name."""
-    for action in parser_of(script, monkeypatch)._actions:
+    for action in parser_of(name, monkeypatch)._actions:
         if not isinstance(action, argparse._HelpAction):
             yield action.option_strings[-1:], action.nargs != 0
 
@@ -101,7 +113,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What the scripts ask of the package; the work itself is not done."""
+    """What the commands ask of the package; the work itself is not done."""
     said = []
 
     def stub(room, name, result):
@@ -120,7 +132,7 @@ def calls(monkeypatch):
     stub(evaluate, "evaluate_run", {})
     stub(tables, "evaluation_table", "")
     stub(figures, "draw", {})
-    stub(pretrained, "export", None)
+    stub(sharing, "export", [])
     stub(document, "build", [Path("file")])
     stub(typst, "page_count", 4)
     stub(explorer, "write", None)
@@ -136,26 +148,22 @@ def _images_and_labels():
     return images, mnist.parse_idx_labels(readers._LABELS, "f")
 
 
-def run_here(script, arguments, monkeypatch):
-    """(status, stderr) of the script, run in this process."""
-
-    def main():
-        runpy.run_path(str(ROOT / "scripts" / script), run_name="__main__")
-
-    return run_main(main, script, arguments, monkeypatch)
+def run_here(name, arguments, monkeypatch):
+    """(status, stderr) of the command, run in this process."""
+    main = functools.partial(commands.run_one, f"cvae {name}", name, arguments)
+    return run_main(main, name, arguments, monkeypatch)
 
 
-def run_main(main, script, arguments, monkeypatch):
+def run_main(main, name, arguments, monkeypatch):
     err = io.StringIO()
     with monkeypatch.context() as patch:
-        patch.setattr(sys, "argv", [script] + arguments)
-        patch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
+        patch.setattr(sys, "argv", [name] + arguments)
         patch.setattr(sys, "stderr", err)
         patch.setattr(sys, "stdout", io.StringIO())
         patch.setattr("signal.signal", lambda *unused: None)
         patch.setattr(os, "_exit", sys.exit)
         try:
-            status = main()
+            cli.run_main(main)
         except SystemExit as stop:
             status = stop.code
     return status or 0, err.getvalue()
@@ -187,18 +195,18 @@ def delete(paths):
             path.unlink()
 
 
-def assert_all_values_are_one_line_or_work(script, place, calls, monkeypatch, run):
+def assert_all_values_are_one_line_or_work(name, place, calls, monkeypatch, run):
     devices = [os.stat(path).st_mode for path in ("/dev/null", "/dev/full")]
     worked, settings = 0, []
-    if script == "sweep.py":  # train.py has them of the same function, with all values
-        settings = [option for option, _ in options_of("train.py", monkeypatch)]
-    for option, takes_value in options_of(script, monkeypatch):
+    if name == "sweep":  # `train` has them of the same function, with all values
+        settings = [option for option, _ in options_of("train", monkeypatch)]
+    for option, takes_value in options_of(name, monkeypatch):
         values = BAD if option in settings else VALUES
         given = [option + [value] for value in values] + [option]
         for arguments in given if takes_value else [option, [option[0] + "=x"]]:
             del calls[:]
             before = listing(place.parent)
-            status, err = run(script, arguments, monkeypatch)
+            status, err = run(name, arguments, monkeypatch)
             assert_one_line_or_done(status, err, arguments)
             worked += status == 0
             if status == 2:
@@ -210,11 +218,11 @@ def assert_all_values_are_one_line_or_work(script, place, calls, monkeypatch, ru
     assert devices == [os.stat(path).st_mode for path in ("/dev/null", "/dev/full")]
 
 
-@pytest.mark.parametrize("script", [s for s in SCRIPTS if s != "setup_env.py"])
+@pytest.mark.parametrize("name", commands.NAMES)
 def test_every_option_with_every_value_is_one_line_or_works(
-    script, place, calls, monkeypatch
+    name, place, calls, monkeypatch
 ):
-    assert_all_values_are_one_line_or_work(script, place, calls, monkeypatch, run_here)
+    assert_all_values_are_one_line_or_work(name, place, calls, monkeypatch, run_here)
 
 
 def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
@@ -223,8 +231,10 @@ def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
     (place / "requirements.txt").write_text("numpy==1.18.5")
     calls = []
 
-    def set_up(script, arguments, monkeypatch):
-        room = runpy.run_path(str(ROOT / "scripts" / script), run_name="setup_env")
+    path = ROOT / "scripts" / f"{SET_UP}.py"
+
+    def set_up(name, arguments, monkeypatch):
+        room = runpy.run_path(str(path), run_name=name)
         inside = room["main"].__globals__
         inside["ROOT"] = place
         for name in ("_make", "_install"):
@@ -233,35 +243,33 @@ def test_every_option_of_the_set_up_with_every_value_is_one_line_or_works(
         inside["find_python"] = lambda stacks, command=None: (
             find(stacks, command) if command else (later, "python3.12")
         )
-        main = functools.partial(room["run_main"], room["main"])
-        return run_main(main, script, arguments, monkeypatch)
+        return run_main(room["main"], name, arguments, monkeypatch)
 
     monkeypatch.setattr(sys, "path", [str(ROOT / "scripts")] + sys.path)
     monkeypatch.delenv("PYTHON", raising=False)
-    assert_all_values_are_one_line_or_work(
-        "setup_env.py", place, calls, monkeypatch, set_up
-    )
+    assert_all_values_are_one_line_or_work(SET_UP, place, calls, monkeypatch, set_up)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_mistyped_option_is_one_line_that_suggests_the_nearest(script, monkeypatch):
-    (option,) = list(options_of(script, monkeypatch))[-1][0]
+    (option,) = list(options_of(NAME_OF[script], monkeypatch))[-1][0]
     for wrong in (option + "x", option[:-1]):
         status, err = run_script(script, wrong + "=3")
         assert status == 2 and err.count("\n") == 1, err
         assert f"there is no {wrong!r}; did you mean {option!r}" in err
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_describes_every_option_with_its_default(script, monkeypatch):
-    parser = parser_of(script, monkeypatch)
+@pytest.mark.parametrize("name", [*commands.NAMES, SET_UP])
+def test_help_describes_every_option_with_its_default(name, monkeypatch):
+    parser = parser_of(name, monkeypatch)
     for action in parser._actions:
         assert action.help, action.option_strings
         says_default = "left out" in action.help or "default" in action.help
         if action.nargs != 0 and action.default is None:
             assert says_default, action.option_strings
     text = parser.format_help()
-    assert f"scripts/{script}" in text.replace(parser.format_usage(), "")
+    how = "cvae completion" if name == "completion" else checkout.script(name)
+    assert how in text.replace(parser.format_usage(), "")
 
 
 def run_script(script, *arguments, **kwargs):

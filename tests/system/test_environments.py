@@ -181,7 +181,8 @@ def test_in_the_folder_of_scripts_the_checkouts_runs_are_used_and_no_file_shadow
 def test_without_streams_and_home_from_another_directory_the_files_are_written(
     checkout, tmp_path
 ):
-    command = f'unset HOME; "$python" {checkout}/scripts/sample.py >&- 2>&- <&-'
+    # -I leaves the script's folder out of the import path.
+    command = f'unset HOME; "$python" -I {checkout}/scripts/sample.py >&- 2>&- <&-'
     before = set(tmp_path.iterdir())
     assert shell(command, tmp_path)[0] == 0
     with np.load(str(checkout / "runs" / "mine" / "samples.npz")) as archive:

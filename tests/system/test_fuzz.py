@@ -14,7 +14,7 @@ from fuzzing import each, noise
 MEMORY = 4 << 20  # bytes, for inputs of a few thousand
 NAMES = (
     *("config", "metrics", "evaluation", "per image", "partial"),
-    *("index", "npz", "npy", "state"),
+    *("index", "npz", "npy", "state", "shared"),
 )
 
 

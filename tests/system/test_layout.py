@@ -18,6 +18,8 @@ LEVELS = (
     ("inference",),
     ("evaluation", "training"),
     ("report",),
+    ("commands",),
+    ("__main__",),
 )
 LEVEL = {wing: number for number, wings in enumerate(LEVELS) for wing in wings}
 

@@ -106,12 +106,6 @@ def test_impossible_output_is_refused(mnist_dir, tmp_path):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_shows_an_example(script):
-    status, out, _ = run(script, "--help")
-    assert status == 0 and ".venv/bin/python scripts/" + script in out
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
 def test_python_without_the_packages_says_how_to_get_them(script):
     result = run(script, python=(sys.executable, "-S"))
     assert_refused(result, "make env", ".venv/bin/python scripts/" + script)

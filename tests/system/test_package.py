@@ -1,9 +1,11 @@
 """setup.py and the locks agree, and pin every package with its hash."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import _find_python
 import _zhusuan
@@ -18,6 +20,12 @@ STACKS = {  # the lock of each, and the Pythons that it is for
 }
 EXTRAS = tuple(f"requirements-{name}.txt" for name in ("offline", "fuzz", "package"))
 LOCKS = (*STACKS, *EXTRAS)
+# Folders that are installed, and what of them only the repository has.
+SHIPPED = {
+    "data/pretrained": set(),
+    "explorer": set(),
+    "report": {"figures", "report.pdf", "results.json"},
+}
 PYTHONS = [(lock, version) for lock in STACKS for version in STACKS[lock]]
 
 
@@ -44,20 +52,26 @@ def installed(requirements, version, extra=""):
 
 
 @pytest.fixture(scope="module")
-def metadata(tmp_path_factory):
-    """Installs the package from a copy, without the network: its METADATA's lines."""
+def target(tmp_path_factory):
+    """Where the package is installed, from a copy and without the network."""
     source = tmp_path_factory.mktemp("source") / "cvae"
     source.mkdir()
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(str(ROOT / name), str(source))
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(str(ROOT / "cvae"), str(source / "cvae"), ignore=ignore)
+    ignore = shutil.ignore_patterns("__pycache__", "figures")
+    for name in ("cvae", *SHIPPED):
+        shutil.copytree(str(ROOT / name), str(source / name), ignore=ignore)
     target = tmp_path_factory.mktemp("target")
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
     command += ["--no-build-isolation", "--target", str(target), str(source)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout.decode()
-    assert (target / "cvae" / "zs" / "__init__.py").is_file()
+    return target
+
+
+@pytest.fixture(scope="module")
+def metadata(target):
+    """The lines of the METADATA of the package."""
     (path,) = target.glob("cvae-*.dist-info/METADATA")
     return path.read_text(encoding="utf-8").splitlines()
 
@@ -71,6 +85,34 @@ def test_pip_installs_the_package_with_its_version(metadata):
     import cvae
 
     assert f"Version: {cvae.__version__}" in metadata
+
+
+def test_pip_installs_all_modules_and_what_the_programs_read(target):
+    def files_of(folder):
+        paths = (path for path in folder.rglob("*.*") if path.suffix != ".pyc")
+        return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+    expected = files_of(ROOT / "cvae")
+    for name, published in SHIPPED.items():
+        for path, content in files_of(ROOT / name).items():
+            if not published.intersection((path.name, path.parts[0])):
+                expected[Path("shipped") / name / path] = content
+    assert files_of(target / "cvae") == expected
+
+
+def test_an_installed_package_samples_its_weights_outside_of_a_checkout(
+    target, tmp_path
+):
+    command = [sys.executable, "-m", "cvae", "sample", "--per-class", "1"]
+    environ = dict(os.environ, PYTHONPATH=str(target))
+    done = subprocess.run(
+        command, cwd=str(tmp_path), env=environ, stdout=subprocess.PIPE
+    )
+    assert done.returncode == 0
+    assert done.stdout.decode().split() == [
+        "runs/pretrained/figures/samples.png",
+        "runs/pretrained/samples.npz",
+    ]
 
 
 @pytest.mark.parametrize("extra", ["", "test", "dev", "offline", "fuzz"])

@@ -6,13 +6,13 @@ import pytest
 import tiny
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def data(mnist):
     """The first images of MNIST."""
     return tiny.dataset(mnist)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(data, tmp_path_factory):
     """A run of `tiny.CONFIG` that nothing disturbed, with graphs of its own."""
     from cvae.runs.run import Run

@@ -1,0 +1,66 @@
+"""The command line: `cvae COMMAND`, or `python -m cvae COMMAND`."""
+
+import gc
+import importlib.util
+import os
+import signal
+import sys
+from typing import NoReturn, Optional
+
+
+def main(command: Optional[str] = None) -> NoReturn:
+    """Run the command line, and exit.
+
+    A signal during the imports ends it with one line, too.
+
+    Args:
+        command: the name of the command, if a script calls it; None if it is the first
+            of the arguments.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN):
+            signal.signal(number, _leave)  # `run_main` takes over
+    gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
+    from cvae.cli import process, run_main
+    from cvae.storage import checkout
+
+    process.prepare()
+    _check_python(checkout.IS_CHECKOUT)
+    from cvae import commands
+
+    program, *arguments = sys.argv
+    if command is not None:
+        how = checkout.command(command)
+        run_main(lambda: commands.run_one(how, command, arguments))
+    else:
+        how = "python -m cvae" if program.endswith("__main__.py") else "cvae"
+        run_main(lambda: commands.run(how, arguments))
+
+
+def _leave(number, frame):
+    try:
+        os.write(2, b"interrupted\n")
+    finally:  # the terminal may be closed
+        os._exit(128 + number)
+
+
+def _check_python(is_checkout):
+    """Exit with one line where TensorFlow cannot be imported."""
+    if sys.flags.optimize > 1:
+        sys.stderr.write(
+            "error: TensorFlow needs docstrings, which -OO removes; leave out -OO and "
+            "PYTHONOPTIMIZE=2\n"
+        )
+        sys.exit(2)
+    remedy = "install the package again, with its requirements"
+    if is_checkout:
+        script = os.path.basename(sys.argv[0])
+        remedy = f"run `make env`, then `.venv/bin/python scripts/{script}`"
+    for module in ("numpy", "tensorflow"):
+        if importlib.util.find_spec(module) is None:
+            sys.stderr.write(f"error: this Python has no {module}; {remedy}\n")
+            sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
