@@ -44,9 +44,8 @@ def open_session(
     """Open a session on `graph`; close it only if the body raises.
 
     A constructor calls in the body whatever may fail, and keeps the session. With
-    `brief`, 1.15 optimizes the graph once, without folding constants: a training takes
-    its first step sooner, and no step is slower. Rounding on today's TensorFlow depends
-    on both.
+    `brief`, 1.15 optimizes the graph once instead of twice: a training takes its first
+    step sooner, and no step is slower. On today's TensorFlow, rounding depends on it.
     """
     settings = tf.ConfigProto()
     # Grappler has optimized the graph before: the older optimizer takes only time.
@@ -55,7 +54,6 @@ def open_session(
     grappler.memory_optimization = grappler.NO_MEM_OPT  # plans swaps to a GPU's host
     if brief and VERSION.startswith("1."):
         grappler.meta_optimizer_iterations = grappler.ONE
-        grappler.constant_folding = grappler.OFF
     settings.MergeFrom(config or tf.ConfigProto())
     session = tf.Session(graph=graph, config=settings)
     try:

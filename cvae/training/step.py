@@ -50,9 +50,7 @@ class Trainer:
         )
         with compat.new_graph() as self._graph:
             self._build(config, train, weighted)
-        # The bits of the weighted bound depend on the constants that are folded.
-        opened = compat.open_session(self._graph, share, brief=not weighted)
-        with opened as self._session:
+        with compat.open_session(self._graph, share, brief=True) as self._session:
             start = {self._images: train.images, self._labels: train.labels}
             if networks.pixel_bias(config):
                 bias = self._variables[f"gen/{networks.pixel_bias(config)}"]
