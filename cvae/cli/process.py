@@ -71,8 +71,9 @@ def prepare() -> None:
     # Otherwise today's TensorFlow imports Keras, which takes 40 % of its start and is
     # not used. It looks for the older Keras instead, and does without it.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    if _FINDER not in sys.meta_path:
-        sys.meta_path.insert(0, _FINDER)
+    usual = sys.meta_path.index(importlib.machinery.PathFinder)
+    if _FINDER not in sys.meta_path:  # it comes after finders that others have added
+        sys.meta_path.insert(usual, _FINDER)
     _find_cache()
 
 
