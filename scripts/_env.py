@@ -8,6 +8,7 @@ import sys
 _SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 _ROOT = os.path.dirname(_SCRIPTS)
 sys.path[:] = [_ROOT] + [path for path in sys.path if path not in (_SCRIPTS, _ROOT)]
-from cvae.__main__ import main  # noqa: E402, F401
+import cvae  # noqa: E402, F401  (it imports nothing that such a file could replace)
 
 del sys.path[0]
+from cvae.__main__ import main  # noqa: E402, F401
