@@ -25,15 +25,18 @@ def main(command: Optional[str] = None) -> NoReturn:
     from cvae.storage import checkout
 
     process.prepare()
-    _check_python(checkout.IS_CHECKOUT)
+    program, *arguments = sys.argv
+    how = "python -m cvae" if program.endswith("__main__.py") else "cvae"
+    how = checkout.command(command) if command else how
+    remedy = "install the package again, with its requirements"
+    if checkout.IS_CHECKOUT:
+        remedy = f"run `make env`, then `.venv/bin/{how}`"
+    _check_python(remedy)
     from cvae import commands
 
-    program, *arguments = sys.argv
-    if command is not None:
-        how = checkout.command(command)
+    if command:
         run_main(lambda: commands.run_one(how, command, arguments))
     else:
-        how = "python -m cvae" if program.endswith("__main__.py") else "cvae"
         run_main(lambda: commands.run(how, arguments))
 
 
@@ -44,18 +47,14 @@ def _leave(number, frame):
         os._exit(128 + number)
 
 
-def _check_python(is_checkout):
-    """Exit with one line where TensorFlow cannot be imported."""
+def _check_python(remedy):
+    """Exit with one line, which ends with `remedy`, where a package is missing."""
     if sys.flags.optimize > 1:
         sys.stderr.write(
             "error: TensorFlow needs docstrings, which -OO removes; leave out -OO and "
             "PYTHONOPTIMIZE=2\n"
         )
         sys.exit(2)
-    remedy = "install the package again, with its requirements"
-    if is_checkout:
-        script = os.path.basename(sys.argv[0])
-        remedy = f"run `make env`, then `.venv/bin/python scripts/{script}`"
     for module in ("numpy", "tensorflow"):
         if importlib.util.find_spec(module) is None:
             sys.stderr.write(f"error: this Python has no {module}; {remedy}\n")

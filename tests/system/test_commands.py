@@ -43,6 +43,12 @@ def test_the_version_is_the_package_s():
     assert run(*PYTHON, "--version") == (0, f"cvae {cvae.__version__}\n", "")
 
 
+def test_a_python_without_the_packages_is_one_line_that_says_what_to_do():
+    status, out, err = run(sys.executable, "-S", "-m", "cvae", "train")
+    assert (status, out) == (2, "") and err.count("\n") == 1
+    assert "run `make env`, then `.venv/bin/python -m cvae`" in err
+
+
 def test_a_mistyped_command_is_one_line_that_suggests_the_nearest(capsys):
     with pytest.raises(SystemExit) as stop:
         commands.run("cvae", ["trian"])
