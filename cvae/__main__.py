@@ -2,10 +2,11 @@
 
 import gc
 import importlib.util
-import os
 import signal
 import sys
 from typing import NoReturn, Optional
+
+from cvae.errors import leave
 
 
 def main(command: Optional[str] = None) -> NoReturn:
@@ -19,7 +20,7 @@ def main(command: Optional[str] = None) -> NoReturn:
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN):
-            signal.signal(number, _leave)  # `run_main` takes over
+            signal.signal(number, leave)  # `run_main` takes over
     gc.set_threshold(10**6)  # imports and graphs make many objects and little garbage
     from cvae.cli import process, run_main
     from cvae.storage import checkout
@@ -38,13 +39,6 @@ def main(command: Optional[str] = None) -> NoReturn:
         run_main(lambda: commands.run_one(how, command, arguments))
     else:
         run_main(lambda: commands.run(how, arguments))
-
-
-def _leave(number, frame):
-    try:
-        os.write(2, b"interrupted\n")
-    finally:  # the terminal may be closed
-        os._exit(128 + number)
 
 
 def _check_python(remedy):

@@ -1,8 +1,9 @@
 """Errors, warnings and notes for users, one line each, and the phrases in them."""
 
 import functools
+import os
 import sys
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, NoReturn, Sequence
 
 
 class CvaeError(Exception):
@@ -26,6 +27,14 @@ def warn(text: str) -> None:
 def warn_once(text: str) -> None:
     """Print a warning to stderr, unless this process has printed it before."""
     warn(text)
+
+
+def leave(number: int, *unused: Any) -> NoReturn:
+    """Exit at once, with the status of a process that the signal `number` ends."""
+    try:
+        os.write(2, b"interrupted\n")
+    finally:  # the terminal may be closed
+        os._exit(128 + number)
 
 
 def suggest(name: Any, valid: Iterable[Any]) -> str:

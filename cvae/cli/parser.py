@@ -8,7 +8,7 @@ import sys
 from typing import Any, Callable, NoReturn, Optional, Tuple
 
 from cvae.cli import process
-from cvae.errors import CvaeError, shown, suggestion
+from cvae.errors import CvaeError, leave, shown, suggestion
 
 STOP_SIGNALS: Tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
@@ -100,19 +100,11 @@ def _one_line(error):
     return " ".join(str(error).split())
 
 
-def _leave(number):
-    """Exit at once, with the status of a process that a signal interrupts."""
-    try:
-        os.write(2, b"interrupted\n")
-    finally:  # nobody may read it
-        os._exit(128 + number)
-
-
 def _interrupt(number, frame):
     """Leave through every `finally`; a second signal kills at once."""
     if _importing(frame):  # TensorFlow's modules swallow the exception
         process.clean()
-        _leave(number)
+        leave(number)
     _on_stop_signals(signal.SIG_DFL)
     raise KeyboardInterrupt(number)
 
