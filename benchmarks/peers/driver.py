@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,15 @@ MISSING = {
     "current": "no environment of today's TensorFlow; "
     "`make env STACK=current VENV=.venv-current`",
     "peers": "no {}; `make peers`",
+}
+
+# What holds libraries to AVX2: oneDNN in TensorFlow and PyTorch, MKL and the loops of
+# PyTorch, and XLA in JAX. TensorFlow 1.15 obeys none, and does not start with XLA's.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
 }
 
 
@@ -56,13 +66,14 @@ def pythons(peers):
 
 
 @contextlib.contextmanager
-def worker(python, peer, config, mnist_dir=None, zhusuan="builtin"):
+def worker(python, peer, config, mnist_dir=None, zhusuan="builtin", held=()):
     """Yield a `Worker` of `peer` that has warmed up; end it afterwards.
 
     Args:
         python: its interpreter, or a `NotMeasured` to raise.
         config: the settings, a `cvae.config.Config`.
         zhusuan: the implementation to train with, "builtin" or "real".
+        held: more of its environment, for example `AVX2`.
 
     Raises:
         NotMeasured: the peer cannot run here.
@@ -76,6 +87,7 @@ def worker(python, peer, config, mnist_dir=None, zhusuan="builtin"):
     environ = dict(
         os.environ, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="3", ZHUSUAN=zhusuan
     )
+    environ.update(held)
     with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -131,19 +143,47 @@ class Worker:
         return answer
 
 
-def machine():
-    """Return the machine of a measurement."""
+def machine(held=()):
+    """Return the machine of a measurement, and what its libraries are held to.
+
+    Args:
+        held: more of the environment of the measurement, for example `AVX2`.
+    """
+    environ = dict(os.environ, **dict(held))
     return {
         "cpu": _cpu(),
         "cores": threads.cores(),
         "load": os.getloadavg()[0],
         "system": f"{platform.system()} {platform.machine()}",
+        "held_to": {name: environ[name] for name in AVX2 if name in environ},
     }
+
+
+def place(results):
+    """Return the text of a `machine`: cores, processor, held libraries, load."""
+    settings = [f"{name}={value}" for name, value in results["held_to"].items()]
+    parts = [f"{results['cores']} cores of {results['cpu']}", *settings]
+    return ", ".join([*parts, f"load {results['load']:.1f} before"])
 
 
 def _cpu():
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        found = described(Path("/proc/cpuinfo").read_text())
+        if found:
+            return found
     return platform.processor() or platform.machine()
+
+
+def described(cpuinfo):
+    """Return the first processor of Linux's `cpuinfo`, with its widest instructions.
+
+    Many a cloud's processor has no other name than "Intel(R) Xeon(R) Processor".
+    """
+    found = dict(re.findall(r"(?m)^(.*?)\s*: (.*)$", cpuinfo.partition("\n\n")[0]))
+    about = [f"{k} {found[k]}" for k in ("cpu family", "model") if k in found]
+    flags = found.get("flags", "").split()
+    wide = {"avx512f": "AVX-512", "amx_tile": "AMX"}
+    names = [name for flag, name in wide.items() if flag in flags]
+    about += names or ["AVX2 only"] * ("avx2" in flags)
+    name = found.get("model name", "")
+    return f"{name} ({', '.join(about)})" if name and about else name
