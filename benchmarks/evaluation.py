@@ -21,7 +21,7 @@ from unittest import mock
 import numpy as np
 import shared
 import tensorflow.compat.v1 as tf
-from peers import layers
+from peers.nets import layers
 
 from cvae import cli
 from cvae.backend import threads
@@ -83,9 +83,9 @@ def main():
         model = stack.enter_context(Model(conv, weights))
         work[CONV] = _later(importance_sampling, CONV_PARTICLES, model)
         found = shared.take_turns(work, arguments.repeats, time.process_time)
-    flop = dict.fromkeys(found, IMAGES * PARTICLES * _dense_flop(config))
+    flop = dict.fromkeys(found, IMAGES * PARTICLES * _flop(config))
     flop[PRODUCT] = _product_flop()
-    flop[CONV] = IMAGES * CONV_PARTICLES * _conv_flop(conv)
+    flop[CONV] = IMAGES * CONV_PARTICLES * _flop(conv)
     rates = {name: flop[name] / seconds / 1e9 for name, seconds in found.items()}
     results = _summary(rates)
     print(_table(results))
@@ -156,23 +156,10 @@ def _product_flop():
     return PRODUCTS * 2 * ROWS * UNITS * UNITS
 
 
-def _dense_flop(config):
-    """Return the operations of a particle: two for each weight of the decoder."""
-    return 2 * sum(
-        n_in * n_out for name, (n_in, n_out) in layers(config) if "gen/" in name
-    )
-
-
-def _conv_flop(config):
-    """Return the operations of a particle's convolutions and dense layers."""
-    code = config.n_classes + config.z_dim
-    sizes = (code, *config.hidden[::-1], config.dense_dim)
-    weights = sum(n_in * n_out for n_in, n_out in zip(sizes, sizes[1:]))
-    targets = (1, *config.channels[:-1])
-    for level, (channels, target) in enumerate(zip(config.channels, targets), 1):
-        kernels = 2 * config.blocks * 9 * channels**2 + 9 * channels * 4 * target
-        weights += (config.side // 2**level) ** 2 * kernels
-    return 2 * weights
+def _flop(config):
+    """Return the operations of a particle: two for each product in the decoder."""
+    decoder = [layer for layer in layers(config) if layer.name.startswith("gen/")]
+    return 2 * sum(layer.products for layer in decoder)
 
 
 def _patched(patches, call, *args):

@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-from peers import layers, step_flop
+from peers.nets import layers, step_flop
 
 from cvae.config import Config
 from cvae.data import mnist
@@ -55,7 +55,7 @@ class Point(NamedTuple):
         moments), the values of all layers in a step, the images and their labels.
         """
         config = self.config()
-        sizes = [size for _, size in layers(config)]
+        sizes = [layer.kernel for layer in layers(config)]
         weights = sum(n_in * n_out for n_in, n_out in sizes)
         half = len(sizes) // 2
         encoder, decoder = (

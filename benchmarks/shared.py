@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from cvae.cli import options
+from cvae.config import PRESETS
 
 
 def add_repeats(parser, default, most=1000):
@@ -16,6 +17,16 @@ def add_repeats(parser, default, most=1000):
         default=default,
         metavar="N",
         help="repeats of each measurement",
+    )
+
+
+def add_preset(parser):
+    """Add --preset, whose nets `peers.recipe` has."""
+    parser.add_argument(
+        "--preset",
+        type=options.choice(PRESETS),
+        metavar="NAME",
+        help=f"train the nets of {' or '.join(PRESETS)}; left out, plain ones of ReLU",
     )
 
 

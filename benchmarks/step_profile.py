@@ -18,7 +18,8 @@ from unittest import mock
 
 import shared
 import tensorflow.compat.v1 as tf
-from peers import BLOCK, ours, recipe, step_flop
+from peers import BLOCK, ours, recipe
+from peers.nets import step_flop
 
 from cvae import cli
 from cvae.backend import compat, threads

@@ -2,19 +2,25 @@
 
     python benchmarks/throughput.py
     python benchmarks/throughput.py --batch-sizes 128,500 --repeats 9
+    python benchmarks/throughput.py --preset default --output benchmarks/default.json
 
 All rows have the same nets (784+10 -> 500 -> 500 -> 2 x 40, 10+40 -> 500 -> 500 -> 784,
-ReLU) and the same work in a step, from the shuffled images and their random bits to
-Adam. This trainer also keeps the moving average of the weights. Each peer is described
+ReLU; with --preset those of the preset) and the same work in a step, from the shuffled
+images and their random bits to Adam, with the preset's weight decay and gradient. Adam
+trains all weights, in `best` too, where the package has Muon for some. This trainer
+also keeps the moving average of the weights. Each peer is described
 in its file in `peers/`. Each row has its own process, which loads its data, compiles
 and warms up before the measurement. Rows take turns of a second or two in each repeat,
 so that other work of the machine affects all of them. The other rows wait meanwhile;
 the CPU time that they spend on waiting is in the JSON. Ratios are between turns of the
 same repeat.
 
-The last rows measure the machine: only the matrix products of a step, and the product
-[2048, 2048] x [2048, 2048], as the images/s that the products of a step would reach at
-its rate.
+The last rows measure the machine: only the matrix products and convolutions of a step,
+and the product [2048, 2048] x [2048, 2048], as the images/s that the products of a step
+would reach at its rate.
+
+With --avx2, oneDNN, MKL, PyTorch and XLA use no wider instructions than AVX2, by the
+environment variables of `driver.AVX2`. They do not hold TensorFlow 1.15.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -25,7 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 import shared
-from peers import BLOCK, driver, recipe, step_flop, throughput_chart
+from peers import BLOCK, driver, recipe, throughput_chart
+from peers.nets import step_flop
 
 from cvae import cli
 from cvae.cli import options
@@ -38,15 +45,17 @@ IMAGES = 60000  # of MNIST, the largest batch
 
 
 class Row(NamedTuple):
-    """A name in the table, its environment, its peer and its ZhuSuan."""
+    """A name in the table, its environment, its peer, its ZhuSuan and its nets."""
 
     name: str
     python: str
     peer: str
     zhusuan: str = "builtin"  # or "real"
+    network: str = ""  # "mlp" or "conv"; else both
 
 
 OURS, OURS_TODAY = "this trainer, TensorFlow 1.15", "this trainer, today's TensorFlow"
+CHANNELS_LAST = "PyTorch, eager, channels last"
 ROWS = (
     Row(OURS, "1.15", "ours"),
     Row("this trainer on upstream's ZhuSuan", "1.15", "ours", "real"),
@@ -56,7 +65,8 @@ ROWS = (
     Row("the tutorial's way, today's TensorFlow", "current", "tutorial"),
     Row("PyTorch, eager", "peers", "pytorch"),
     Row("PyTorch, compiled", "peers", "pytorch-compiled"),
-    Row("PyTorch, eager, oneDNN tensors", "peers", "pytorch-onednn"),
+    Row("PyTorch, eager, oneDNN tensors", "peers", "pytorch-onednn", network="mlp"),
+    Row(CHANNELS_LAST, "peers", "pytorch-channels-last", network="conv"),
     Row("JAX, a step a call", "peers", "jax"),
     Row("JAX, 16 steps a call", "peers", "jax-scan"),
     Row("products alone, TensorFlow 1.15", "1.15", "products"),
@@ -65,7 +75,7 @@ ROWS = (
     Row("a large product, today's TensorFlow", "current", "big-product"),
 )
 BEST = "the better of PyTorch, eager and compiled"
-OF_BEST = ("PyTorch, eager", "PyTorch, compiled")
+OF_BEST = ("PyTorch, eager", CHANNELS_LAST, "PyTorch, compiled")
 
 
 def main():
@@ -77,6 +87,10 @@ def main():
         default=(128, 500),
         metavar="N,N",
         help="images in a step; each size has a table",
+    )
+    shared.add_preset(parser)
+    parser.add_argument(
+        "--avx2", action="store_true", help="hold the libraries to AVX2"
     )
     shared.add_repeats(parser, 7)
     driver.add_peers(parser)
@@ -91,36 +105,51 @@ def main():
     files.check_place(arguments.output.parent)
     mnist.fetch(arguments.mnist_dir)  # raises here if it is missing
     pythons = driver.pythons(arguments.peers)
-    results = dict(driver.machine(), repeats=arguments.repeats, batches=[])
+    held = driver.AVX2 if arguments.avx2 else {}
+    results = dict(driver.machine(held), preset=arguments.preset)
+    results.update(repeats=arguments.repeats, batches=[])
     for size in arguments.batch_sizes:
-        rows = _measure(size, pythons, arguments)
-        results["batches"].append(summary(size, rows))
+        config = recipe(size, arguments.preset)
+        rows = _measure(config, pythons, held, arguments)
+        results["batches"].append(summary(config, rows))
     print(table(results))
     files.write_json(arguments.output, results)
     throughput_chart.draw(arguments.output.with_suffix(".png"), results)
 
 
-def _measure(batch_size, pythons, arguments):
+def rows_of(config):
+    """Return the rows that have nets as those of `config`."""
+    return [row for row in ROWS if row.network in ("", config.network)]
+
+
+def _measure(config, pythons, held, arguments):
     """Return of each row its steps a second `[repeats]`, or why it has none."""
-    config, rows = recipe(batch_size), {}
+    rows, about = {}, f"batch {config.batch_size}: "
     with contextlib.ExitStack() as stack:
-        for row in ROWS:
-            _tell(f"batch {batch_size}: {row.name}")
-            python, place = pythons[row.python], arguments.mnist_dir
+        for row in rows_of(config):
+            _tell(about + row.name)
+            free = row.python == "1.15"
             try:
                 worker = stack.enter_context(
-                    driver.worker(python, row.peer, config, place, row.zhusuan)
+                    driver.worker(
+                        pythons[row.python],
+                        row.peer,
+                        config,
+                        arguments.mnist_dir,
+                        row.zhusuan,
+                        {} if free else held,
+                    )
                 )
                 pace = worker.run(BLOCK)["seconds"] / BLOCK
             except driver.NotMeasured as reason:
                 rows[row.name] = {"not_measured": str(reason)}
             else:
                 steps = BLOCK * max(1, round(TURN / pace / BLOCK))
-                rows[row.name] = dict(
-                    worker.ready, worker=worker, steps=steps, paces=[]
-                )
+                found = dict(worker.ready, worker=worker, steps=steps, paces=[])
+                found["versions"] += ["not held to AVX2"] * bool(held and free)
+                rows[row.name] = found
         for repeat in range(arguments.repeats):
-            _tell(f"batch {batch_size}: repeat {repeat + 1}")
+            _tell(f"{about}repeat {repeat + 1}")
             for row in rows.values():
                 _take_turn(row)
     return rows
@@ -143,9 +172,9 @@ def _tell(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def summary(batch_size, rows):
+def summary(config, rows):
     """Return the figures of one batch size from the rows of `_measure`."""
-    step = flop(batch_size)
+    step, batch_size = step_flop(config), config.batch_size
     rates = {}
     for name, row in rows.items():
         if "not_measured" not in row:
@@ -183,17 +212,11 @@ def _ratios(rate, rates):
     return {key: shared.spread(own / rate) for key, own in found.items()}
 
 
-def flop(batch_size):
-    """Return the operations of a step's products."""
-    return step_flop(recipe(batch_size))
-
-
 def table(results):
     """Return a table for each batch size, in Markdown."""
-    lines = [
-        f"{results['repeats']} repeats on {results['cores']} cores of "
-        f"{results['cpu']}, load {results['load']:.1f} before; median (quartiles)"
-    ]
+    nets = f"nets of the preset {results['preset']}, " if results["preset"] else ""
+    about = f"{nets}{results['repeats']} repeats on {driver.place(results)}"
+    lines = [about + "; median (quartiles)"]
     for batch in results["batches"]:
         cells = [f"batch {batch['batch_size']}", "images/s", "ms a step"]
         cells += ["ours / it", "today's ours / it", "on"]

@@ -1,15 +1,15 @@
-"""Measure the float32 matrix rate of TensorFlow: matrix products only.
+"""Measure the float32 rate of TensorFlow: only matrix products and convolutions.
 
-Without a size, a step is the matrix products of one training step, one after the other
-on all cores: of each layer, of the gradient of its weights, and of the gradient of its
-input, which the first layer does not need. With a size, a step is one product of square
-matrices of that size.
+Without a size, a step is those of one training step, one after the other on all cores:
+of each layer, those of FiLM too, of the gradient of its kernel, and of the gradient of
+its input, if training needs it. With a size, a step is one product of square matrices
+of that size.
 """
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from peers import layers
+from peers.nets import layers, step_flop
 
 
 class Peer:
@@ -20,11 +20,11 @@ class Peer:
         self.versions = ["TensorFlow " + tf.__version__]
         with tf.Graph().as_default() as graph:
             if size:
-                shapes = [(size, size, size)]
-                work = [tf.matmul(_matrix(size, size), _matrix(size, size))]
+                self.flop = 2 * size**3
+                work = [tf.matmul(_array(size, size), _array(size, size))]
             else:
-                shapes, work = _of_a_step(config)
-            self.flop = sum(2 * a * b * c for a, b, c in shapes)
+                self.flop = step_flop(config)
+                work = of_a_step(config)
             session = tf.Session(graph=graph)
             session.run(tf.global_variables_initializer())
             # All are fetched, as TensorFlow does not run others.
@@ -37,28 +37,55 @@ class Peer:
         return np.empty(0)
 
 
-def _of_a_step(config):
-    """Return shapes `(rows, inner, columns)` and the products, which run in order."""
-    shapes, work, rows = [], [], config.batch_size
-
-    def product(a, b, transpose_a=False, transpose_b=False):
+def of_a_step(config):
+    """Return the products and convolutions of a step, which run in order."""
+    net = [(layer, *_arrays(layer, config.batch_size)) for layer in layers(config)]
+    work = []
+    for layer, h, kernel, _ in net:
         with tf.control_dependencies(work[-1:]):
-            work.append(tf.matmul(a, b, transpose_a, transpose_b))
-
-    net = [
-        (_matrix(rows, n_in), _matrix(n_in, n_out), _matrix(rows, n_out))
-        for _, (n_in, n_out) in layers(config)
-    ]
-    for h, kernel, _ in net:
-        product(h, kernel)
-    for number, (h, kernel, gradient) in reversed(list(enumerate(net))):
-        product(h, gradient, transpose_a=True)
-        if number:
-            product(gradient, kernel, transpose_b=True)
-    for number, (_, (n_in, n_out)) in enumerate(layers(config)):
-        shapes += [(rows, n_in, n_out)] * (3 if number else 2)
-    return shapes, work
+            work.append(_forward(layer, h, kernel))
+    for layer, *arrays in reversed(net):
+        for gradient in (_of_kernel, _of_input)[: 1 + layer.back]:
+            with tf.control_dependencies(work[-1:]):
+                work.append(gradient(layer, *arrays))
+    return work
 
 
-def _matrix(rows, columns):
-    return tf.Variable(tf.random_normal([rows, columns]))
+def _arrays(layer, rows):
+    """Return input and kernel of a layer, and a gradient of its output."""
+    *window, n_in, n_out = layer.kernel
+    read, made = [], []
+    if window:
+        read, made = [layer.side * layer.stride] * 2, [layer.side] * 2
+    shapes = (rows, *read, n_in), layer.kernel, (rows, *made, n_out)
+    return [_array(*shape) for shape in shapes]
+
+
+def _forward(layer, h, kernel):
+    if len(layer.kernel) == 2:
+        return tf.matmul(h, kernel)
+    return tf.nn.conv2d(h, kernel, _strides(layer), "SAME")
+
+
+def _of_kernel(layer, h, kernel, gradient):
+    if len(layer.kernel) == 2:
+        return tf.matmul(h, gradient, transpose_a=True)
+    return tf.nn.conv2d_backprop_filter(
+        h, layer.kernel, gradient, _strides(layer), "SAME"
+    )
+
+
+def _of_input(layer, h, kernel, gradient):
+    if len(layer.kernel) == 2:
+        return tf.matmul(gradient, kernel, transpose_b=True)
+    return tf.nn.conv2d_backprop_input(
+        h.shape.as_list(), kernel, gradient, _strides(layer), "SAME"
+    )
+
+
+def _strides(layer):
+    return [1, layer.stride, layer.stride, 1]
+
+
+def _array(*shape):
+    return tf.Variable(tf.random_normal(shape))

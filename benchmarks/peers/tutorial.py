@@ -2,15 +2,17 @@
 
 Model and variational net are ZhuSuan's `BayesianNet`s, with one sample of z and
 TensorFlow's own random numbers. Grey images and one-hot classes are fed as floats;
-their bits are drawn in the graph, which is faster than in NumPy.
+their bits are drawn in the graph, which is faster than in NumPy. Convolutions are those
+of `cvae.networks`.
 """
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from cvae import zs
+from cvae import networks, zs
 from cvae.backend import compat
-from peers import layers, shuffled
+from cvae.networks.layers import ACTIVATIONS, is_kernel
+from peers import shuffled
 
 
 class Peer:
@@ -29,8 +31,7 @@ class Peer:
             self._fed_images = tf.placeholder(tf.float32, [None, config.x_dim])
             self._fed_y = tf.placeholder(tf.float32, [None, config.n_classes])
             self._bound = _bound(self._fed_images, self._fed_y, config)
-            adam = tf.train.AdamOptimizer(config.learning_rate)
-            self._update = adam.minimize(-self._bound)
+            self._update = _update(-self._bound, config)
             self._weights = {v.op.name: v for v in tf.trainable_variables()}
             self._session = tf.Session(graph=graph)
             self._session.run(tf.global_variables_initializer())
@@ -52,11 +53,22 @@ class Peer:
         return self._session.run(self._weights)
 
 
+def _update(cost, config):
+    """Take one step of Adam; then decay the kernels."""
+    done = tf.train.AdamOptimizer(config.learning_rate).minimize(cost)
+    if not config.weight_decay:
+        return done
+    share = config.learning_rate * config.weight_decay
+    kernels = [v for v in tf.trainable_variables() if is_kernel(v)]
+    with tf.control_dependencies([done]):
+        return tf.group(*(k.assign_sub(share * k.read_value()) for k in kernels))
+
+
 def _bound(intensities, y, config):
     """Return the mean bound on log p(x | y) of the batch, in nats."""
-    names = [name.rpartition("/")[2] for name, _ in layers(config)]
-    sizes = [n_out for _, (_, n_out) in layers(config)]
-    half = len(names) // 2
+    decoder, encoder = _decoder, _encoder
+    if config.network == "conv":
+        decoder, encoder = networks.decoder, networks.encoder
     n = tf.shape(y)[0]
 
     @zs.meta_bayesian_net(scope="gen", reuse_variables=True)
@@ -65,17 +77,16 @@ def _bound(intensities, y, config):
         uniform = tf.zeros([n, config.n_classes])
         one_hot = bn.onehot_categorical("y", uniform, dtype=tf.float32)
         z = bn.normal("z", tf.zeros([n, config.z_dim]), std=1.0, group_ndims=1)
-        h = tf.concat([one_hot, z], 1)
-        logits = _dense_layers(h, names[half:], sizes[half:])
+        logits = decoder(one_hot, z, config)
         bn.bernoulli("x", logits, group_ndims=1, dtype=tf.float32)
         return bn
 
     @zs.meta_bayesian_net(scope="q_net", reuse_variables=True)
     def posterior(x):
         bn = zs.BayesianNet()
-        heads = _dense_layers(tf.concat([x, y], 1), names[:half], sizes[:half])
-        mean, logstd = tf.split(heads, 2, 1)
-        bn.normal("z", mean, logstd=logstd, group_ndims=1)
+        mean, logstd = encoder(x, y, config)
+        path = {"use_path_derivative": config.path_derivative}
+        bn.normal("z", mean, logstd=logstd, group_ndims=1, **path)
         return bn
 
     uniform = tf.random_uniform(tf.shape(intensities))
@@ -86,13 +97,28 @@ def _bound(intensities, y, config):
     return tf.reduce_mean(elbo) + np.log(config.n_classes)
 
 
-def _dense_layers(h, names, sizes):
-    """Apply affine layers, with ReLU after all but the last."""
-    for name, units in zip(names, sizes):
-        with tf.variable_scope(name):
-            kernel = tf.get_variable("kernel", [h.shape.as_list()[-1], units])
-            bias = tf.get_variable("bias", [units], initializer=tf.zeros_initializer())
-        h = tf.nn.bias_add(tf.matmul(h, kernel), bias)
-        if name is not names[-1]:
-            h = tf.nn.relu(h)
+def _decoder(y, z, config):
+    h = _hidden(tf.concat([y, z], 1), y, config.hidden[::-1], config)
+    return _dense(h, config.x_dim, "x_logits")
+
+
+def _encoder(x, y, config):
+    h = _hidden(tf.concat([x, y], 1), y, config.hidden, config)
+    return tf.split(_dense(h, 2 * config.z_dim, "z_heads"), 2, 1)
+
+
+def _hidden(h, y, sizes, config):
+    for number, units in enumerate(sizes, 1):
+        h = _dense(h, units, f"hidden_{number}")
+        if config.film:
+            scale, shift = tf.split(_dense(y, 2 * units, f"class_{number}"), 2, 1)
+            h = h * (1.0 + scale) + shift
+        h = ACTIVATIONS[config.activation](h)
     return h
+
+
+def _dense(h, units, name):
+    with tf.variable_scope(name):
+        kernel = tf.get_variable("kernel", [h.shape.as_list()[-1], units])
+        bias = tf.get_variable("bias", [units], initializer=tf.zeros_initializer())
+    return tf.nn.bias_add(tf.matmul(h, kernel), bias)

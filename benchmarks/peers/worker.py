@@ -32,6 +32,7 @@ PEERS = {
     "tutorial": ("tutorial", {}),
     "pytorch": ("in_pytorch", {"way": "eager"}),
     "pytorch-onednn": ("in_pytorch", {"way": "onednn"}),
+    "pytorch-channels-last": ("in_pytorch", {"way": "channels-last"}),
     "pytorch-compiled": ("in_pytorch", {"way": "compiled"}),
     "jax": ("in_jax", {"scan": False}),
     "jax-scan": ("in_jax", {"scan": True}),

@@ -25,13 +25,12 @@ from peers import (
     BLOCK,
     bound_chart,
     driver,
-    layers,
-    products,
     recipe,
     shuffled,
     throughput_chart,
 )
 from peers import ours as ours_module
+from peers.nets import layers
 
 CONFIG = recipe(100)
 STEPS = 5 * BLOCK  # after the first BLOCK, which warm up
@@ -79,7 +78,7 @@ def check_common_training(worker, folder, bound, ours):
     worker.save(folder / "weights.npz")
     with np.load(str(folder / "weights.npz")) as arrays:
         weights = dict(arrays)
-    sizes = {name + "/kernel": size for name, size in layers(CONFIG)}
+    sizes = {layer.name + "/kernel": layer.kernel for layer in layers(CONFIG)}
     assert {name: weights[name].shape for name in sizes} == sizes
     found = bound(weights)
     assert found == pytest.approx(ours, abs=8.0)
@@ -150,13 +149,6 @@ def test_a_peer_that_is_not_there_says_why(tmp_path):
             pass
 
 
-def test_the_products_of_a_step_are_all_counted(mnist):
-    peer = products.Peer(CONFIG, mnist.train, size=None)
-    # 1,354,000 weights forward and back; none back from the first 794 x 500.
-    assert peer.flop == throughput.flop(100) == 200 * (3 * 1354000 - 794 * 500)
-    assert len(peer.run(1)) == 0
-
-
 def test_an_epoch_sees_each_image_at_most_once_in_a_new_order():
     steps = shuffled(10, 3, np.random.RandomState(0))
     epochs = [np.concatenate([next(steps) for _ in range(3)]) for _ in range(2)]
@@ -165,10 +157,10 @@ def test_an_epoch_sees_each_image_at_most_once_in_a_new_order():
     assert list(epochs[0]) != list(epochs[1])
 
 
-def rows(**changes):
+def rows(config, **changes):
     """What was measured: every row at 100 steps a second but for `changes`."""
     found = {}
-    for row in throughput.ROWS:
+    for row in throughput.rows_of(config):
         flop = 10**9 if "product" in row.peer else None
         found[row.name] = {"versions": ["X 1"], "flop": flop, "bound": -99.0}
         found[row.name].update(paces=[100.0, 100.0, 100.0], waiting=[0.1, 10.0])
@@ -184,25 +176,74 @@ def test_ratios_are_those_of_the_same_repeat_and_nothing_is_dropped(tmp_path):
         "pytorch-compiled": {"paces": [50.0, 5.0, 100.0]},
         "jax": {"not_measured": "no .venv-peers"},
     }
-    batch = throughput.summary(128, rows(**changes))
+    config = recipe(128)
+    batch = throughput.summary(config, rows(config, **changes))
     named = {row["name"]: row for row in batch["rows"]}
-    assert list(named) == [row.name for row in throughput.ROWS]
+    names = [row.name for row in throughput.ROWS if row.network != "conv"]
+    assert list(named) == names
     assert named["PyTorch, eager"]["ours"]["median"] == 2.0
     assert named["PyTorch, eager"]["images_per_second"]["median"] == 50 * 128
     assert batch["best"]["ours"] == {"median": 2.0, "low": 2.0, "high": 2.0}
     product = named["products alone, TensorFlow 1.15"]
     assert product["gflops"]["median"] == 100.0
-    rate = 1e11 / (throughput.flop(128) / 128)  # of 100 GFLOP/s, in images
+    # Of 100 GFLOP/s, in images: 1,354,000 weights forward and back, none back from the
+    # first 794 x 500.
+    rate = 1e11 / (2 * (3 * 1354000 - 794 * 500))
     assert product["images_per_second"]["median"] == pytest.approx(rate)
     assert named["JAX, a step a call"]["not_measured"] == "no .venv-peers"
     assert named["PyTorch, eager"]["cores_while_waiting"] == 0.01
-    results = dict(driver.machine(), repeats=3, batches=[batch])
+    results = dict(driver.machine(), preset=None, repeats=3, batches=[batch])
     text = throughput.table(results)
-    for row in throughput.ROWS:
-        assert text.count(f"| {row.name} |") == 1
+    for name in names:
+        assert text.count(f"| {name} |") == 1
     assert "| JAX, a step a call | not measured: no .venv-peers |" in text
     throughput_chart.draw(tmp_path / "bars.png", results)
     assert (tmp_path / "bars.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_convolutions_have_a_row_with_the_channels_last_in_memory():
+    config = recipe(128, "best")
+    changes = {
+        "pytorch": {"paces": [25.0]},
+        "pytorch-channels-last": {"paces": [50.0]},
+        "pytorch-compiled": {"paces": [20.0]},
+    }
+    batch = throughput.summary(config, rows(config, **changes))
+    names = [row["name"] for row in batch["rows"]]
+    assert throughput.CHANNELS_LAST in names
+    assert "PyTorch, eager, oneDNN tensors" not in names
+    assert batch["best"]["ours_today"]["median"] == 2.0
+    results = dict(driver.machine(), preset="best", repeats=1, batches=[batch])
+    assert throughput.table(results).startswith("nets of the preset best, 1 repeats on")
+
+
+CPUINFO = """processor\t: 0
+cpu family\t: 6
+model\t\t: 143
+model name\t: Intel(R) Xeon(R) Processor
+flags\t\t: fpu avx2 {}
+
+processor\t: 1
+model name\t: another
+"""
+
+
+def test_a_machine_is_named_with_its_instructions_and_what_libraries_are_held_to(
+    monkeypatch,
+):
+    about = "Intel(R) Xeon(R) Processor (cpu family 6, model 143, "
+    wide = driver.described(CPUINFO.format("avx512f amx_tile"))
+    assert wide == about + "AVX-512, AMX)"
+    assert driver.described(CPUINFO.format("")) == about + "AVX2 only)"
+    assert driver.described("model name: Cortex\n") == "Cortex"
+    for name in driver.AVX2:
+        monkeypatch.delenv(name, raising=False)
+    assert driver.machine()["held_to"] == {}
+    machine = driver.machine(driver.AVX2)
+    assert machine["held_to"] == driver.AVX2
+    assert ", ATEN_CPU_CAPABILITY=avx2, " in driver.place(machine)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    assert driver.machine()["held_to"] == {"ONEDNN_MAX_CPU_ISA": "SSE41"}
 
 
 class Steady:
