@@ -2,23 +2,25 @@
 
     python benchmarks/step_profile.py
     python benchmarks/step_profile.py --batch-size 500 --repeats 9
+    python benchmarks/step_profile.py --preset default --batch-size 256
 
 The trainer has the nets and batches of `throughput.py`. The milliseconds of a step are
 summed over all operations of a kind on all threads: two cores can spend two in each
-millisecond. Tracing slows the step, so its time without tracing is measured, too. No
-training with these kernels is faster than the time of the matrix products, shared by
-idle cores.
+millisecond. The types of operations that take the longest have rows, too. Tracing slows
+the step, so its time without tracing is measured, too. No training with these kernels
+is faster than the time of the products and convolutions, shared by idle cores.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
 
-import os
+import collections
+import re
 import time
 from unittest import mock
 
 import shared
 import tensorflow.compat.v1 as tf
-from peers import BLOCK, ours, recipe
+from peers import BLOCK, driver, ours, recipe
 from peers.nets import step_flop
 
 from cvae import cli
@@ -27,25 +29,20 @@ from cvae.cli import options
 from cvae.data import mnist
 from cvae.storage import files
 
+# Beginnings of the names of types, on both TensorFlows; the first that fits counts.
 KINDS = {
-    "matrix products": (
-        "MatMul",
-        "_FusedMatMul",
-        "_MklMatMul",
-        "_MklNativeFusedMatMul",
-    ),
-    "Adam": ("ResourceApplyAdam",),
-    "random numbers": (
-        "StatelessRandomUniform",
-        "StatelessRandomUniformV2",
-        "StatelessRandomNormal",
-        "StatelessRandomNormalV2",
-    ),
-    "sums of both halves' gradients": ("AddN",),
-    "gathering the images": ("ResourceGather",),
+    "matrix products": r"_?(Mkl|Native|Fused)*(Batch)?MatMul",
+    "convolutions": r"_?(Mkl|Native|Fused)*Conv2D",
+    "Adam": "ResourceApplyAdam",
+    "random numbers": "StatelessRandom",
+    "sums of both halves' gradients": "AddN",
+    "gathering the images": "ResourceGather",
+    "biases": "BiasAdd",
+    "decay and average of the weights": "Assign(Sub|Add)?VariableOp",
 }
+PRODUCTS = ("matrix products", "convolutions")
 REST = "all else, mostly element by element"
-_KIND_OF = {operation: kind for kind, of_it in KINDS.items() for operation in of_it}
+TYPES = 20  # that have rows
 
 
 def main():
@@ -58,20 +55,22 @@ def main():
         metavar="N",
         help="images in a step",
     )
+    shared.add_preset(parser)
     shared.add_repeats(parser, 7)
     options.add_mnist_dir(parser)
     shared.add_output(parser, __file__)
     arguments = parser.parse_args()
     files.check_place(arguments.output.parent)
     train = mnist.load("mnist", arguments.mnist_dir).train
-    peer = ours.Peer(recipe(arguments.batch_size), train)
-    results = _profile(peer, arguments)
+    config = recipe(arguments.batch_size, arguments.preset)
+    results = dict(driver.machine(), preset=arguments.preset)
+    results.update(_profile(ours.Peer(config, train), config, arguments.repeats))
     print(table(results))
     files.write_json(arguments.output, results)
 
 
-def _profile(peer, arguments):
-    size, repeats = arguments.batch_size, arguments.repeats
+def _profile(peer, config, repeats):
+    size = config.batch_size
     session, traces = peer.trainer._session, []
     session_run = session.run
 
@@ -82,7 +81,7 @@ def _profile(peer, arguments):
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
         metadata = tf.RunMetadata()
         values = session_run(*args, options=options, run_metadata=metadata)
-        traces.append(_milliseconds_by_kind(metadata))
+        traces.append(_milliseconds_by_type(metadata))
         return values
 
     def traced_block():
@@ -91,52 +90,68 @@ def _profile(peer, arguments):
 
     work = {"untraced": block, "traced": traced_block}
     found = shared.take_turns(work, repeats, time.process_time)
-    milliseconds = {
-        kind: shared.spread([trace[kind] / BLOCK for trace in traces[-repeats:]])
-        for kind in [*KINDS, REST]
-    }
+    traces = traces[-repeats:]
+    by_type = _spreads(traces)
+    by_kind = _spreads([_by_kind(trace) for trace in traces])
     step = {name: shared.spread(1e3 * t[:, 0] / BLOCK) for name, t in found.items()}
-    products = milliseconds["matrix products"]["median"]
+    products = sum(by_kind[k]["median"] for k in PRODUCTS if k in by_kind)
     return {
         "tensorflow": compat.VERSION,
-        "cores": threads.cores(),
-        "load": os.getloadavg()[0],
         "batch_size": size,
         "repeats": repeats,
         "milliseconds_a_step": step,
-        "milliseconds_of_operations": milliseconds,
+        "milliseconds_of_operations": by_kind,
+        "milliseconds_of_types": dict(list(by_type.items())[:TYPES]),
         "images_per_second": size / step["untraced"]["median"] * 1e3,
         "images_per_second_of_products": size / products * threads.cores() * 1e3,
-        "gflops_a_core": step_flop(recipe(size)) / products / 1e6,
+        "gflops_a_core": step_flop(config) / products / 1e6,
     }
 
 
-def _milliseconds_by_kind(metadata):
-    """Return the milliseconds of a trace by kind of operation."""
-    found = dict.fromkeys([*KINDS, REST], 0.0)
+def _milliseconds_by_type(metadata):
+    """Return the milliseconds of a trace by type of operation."""
+    found = collections.Counter()
     for device in metadata.step_stats.dev_stats:
         for node in device.node_stats:
             # The label is "name = Op(inputs)".
             operation = node.timeline_label.partition(" = ")[2].partition("(")[0]
             nanoseconds = node.op_end_rel_nanos - node.op_start_rel_nanos
-            found[_KIND_OF.get(operation, REST)] += nanoseconds / 1e6
+            found[operation] += nanoseconds / 1e6
     return found
+
+
+def _by_kind(trace):
+    """Return the milliseconds of a trace by kind, from those by type."""
+    found = collections.Counter()
+    for operation, milliseconds in trace.items():
+        fits = (kind for kind, start in KINDS.items() if re.match(start, operation))
+        found[next(fits, REST)] += milliseconds
+    return found
+
+
+def _spreads(traces):
+    """Return the spreads of a step's milliseconds by name, the longest first."""
+    names = set().union(*traces)
+    found = {k: shared.spread([trace[k] / BLOCK for trace in traces]) for k in names}
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]["median"]))
 
 
 def table(results):
     """Return the profile in Markdown."""
+    nets = f", nets of the preset {results['preset']}" if results["preset"] else ""
     title = (
-        f"TensorFlow {results['tensorflow']}, batch {results['batch_size']}, "
-        f"{results['repeats']} repeats on {results['cores']} cores, load "
-        f"{results['load']:.1f}; milliseconds of a step, median (quartiles)"
+        f"TensorFlow {results['tensorflow']}{nets}, batch {results['batch_size']}, "
+        f"{results['repeats']} repeats on {driver.place(results)}; milliseconds of a "
+        "step, median (quartiles)"
     )
-    lines = [title, "", shared.line(["", "ms"]), "| --- | --- |"]
-    parts = dict(results["milliseconds_of_operations"])
-    parts.update(
-        ("the step, " + name, step)
-        for name, step in results["milliseconds_a_step"].items()
-    )
-    lines += [shared.line([k, shared.with_quartiles(ms)]) for k, ms in parts.items()]
+    steps = {f"the step, {k}": v for k, v in results["milliseconds_a_step"].items()}
+    lines = [title]
+    for head, parts in (
+        ("by kind of operation", dict(results["milliseconds_of_operations"], **steps)),
+        ("by type of operation", results["milliseconds_of_types"]),
+    ):
+        lines += ["", shared.line([head, "ms"]), "| --- | --- |"]
+        lines += [shared.line([k, shared.with_quartiles(v)]) for k, v in parts.items()]
     text = (
         f"\n{results['images_per_second']:,.0f} images/s. The products run at "
         f"{results['gflops_a_core']:.0f} GFLOP/s a core. Without any other work, on "

@@ -333,4 +333,8 @@ def test_a_steps_profile_has_its_operations_and_their_time(
     assert parts["matrix products"]["median"] > 0.2 * total
     # No thread works for longer than the step lasts.
     assert total <= found["cores"] * found["milliseconds_a_step"]["traced"]["high"]
-    assert f"{parts['Adam']['median']:.2f}" in capsys.readouterr().out
+    types = found["milliseconds_of_types"]
+    assert types["ResourceApplyAdam"] == parts["Adam"]
+    assert len(types) >= 10
+    text = capsys.readouterr().out
+    assert f"| ResourceApplyAdam | {parts['Adam']['median']:.2f}" in text
