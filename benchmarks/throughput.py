@@ -68,7 +68,7 @@ ROWS = (
     Row("PyTorch, eager, oneDNN tensors", "peers", "pytorch-onednn", network="mlp"),
     Row(CHANNELS_LAST, "peers", "pytorch-channels-last", network="conv"),
     Row("JAX, a step a call", "peers", "jax"),
-    Row("JAX, 16 steps a call", "peers", "jax-scan"),
+    Row("JAX, 16 steps a call", "peers", "jax-scan", network="mlp"),
     Row("products alone, TensorFlow 1.15", "1.15", "products"),
     Row("products alone, today's TensorFlow", "current", "products"),
     Row("a large product, TensorFlow 1.15", "1.15", "big-product"),
