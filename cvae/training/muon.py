@@ -41,7 +41,9 @@ class Muon(tf.train.Optimizer):
 
     def _resource_apply_dense(self, grad, var):
         momentum = self.get_slot(var, "momentum")
-        moved = momentum.assign(MOMENTUM * momentum + (1.0 - MOMENTUM) * grad)
+        with tf.control_dependencies([grad]):  # steps of a loop can overlap
+            before = momentum.read_value()
+        moved = momentum.assign(MOMENTUM * before + (1.0 - MOMENTUM) * grad)
         ahead = MOMENTUM * moved + (1.0 - MOMENTUM) * grad  # Nesterov's
         sides = _sides(var)
         step = orthogonal(tf.reshape(ahead, sides)) * (STEP * max(sides) ** 0.5)

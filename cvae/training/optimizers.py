@@ -23,28 +23,50 @@ def update(
         step: number of the step, an int64 scalar.
         rate: learning rate of the step, a float32 scalar.
     """
-    done = _minimize(gradients, rate, config)
-    if config.weight_decay:
-        with tf.control_dependencies([done]):
-            done = _shrink_kernels(rate * config.weight_decay)
+    decay = rate * config.weight_decay if config.weight_decay else None
+    done = _minimize(gradients, rate, decay, config)
     with tf.control_dependencies([done]):
         return _move_average(step, config)
 
 
-def _minimize(gradients, rate, config):
+class _Decaying(tf.train.Optimizer):
+    """Decays each kernel once its own step is taken (Loshchilov & Hutter 2019, AdamW).
+
+    No kernel waits for the steps of others.
+    """
+
+    def __init__(self, rate, decay):
+        super().__init__(rate)
+        self._decay = decay
+
+    def _resource_apply_dense(self, grad, var):
+        done = super()._resource_apply_dense(grad, var)
+        if self._decay is None or not is_kernel(var):
+            return done
+        with tf.control_dependencies([done]):
+            return var.assign_sub(self._decay * var)
+
+
+class _Adam(_Decaying, tf.train.AdamOptimizer):
+    """Adam, with decay."""
+
+
+class _Muon(_Decaying, Muon):
+    """Muon, with decay."""
+
+
+def _minimize(gradients, rate, decay, config):
     """Take one step of Adam, or of Muon for the kernels that it suits."""
-    adam = tf.train.AdamOptimizer(rate)
-    suited = [pair for pair in gradients if Muon.suits(pair[1])]
-    if config.optimizer == "adam" or not suited:
-        return adam.apply_gradients(gradients)
-    rest = [pair for pair in gradients if not Muon.suits(pair[1])]
-    return tf.group(adam.apply_gradients(rest), Muon(rate).apply_gradients(suited))
-
-
-def _shrink_kernels(share):
-    """Decay the kernels outside of Adam's moments (Loshchilov & Hutter 2019, AdamW)."""
-    kernels = [v for v in tf.trainable_variables() if is_kernel(v)]
-    return tf.group(*(kernel.assign_sub(share * kernel) for kernel in kernels))
+    by_muon = config.optimizer == "muon"
+    suited = [pair for pair in gradients if by_muon and Muon.suits(pair[1])]
+    rest = [pair for pair in gradients if not (by_muon and Muon.suits(pair[1]))]
+    # All gradients come first: then the updates share the cores evenly, and none reads
+    # what the step before still writes.
+    with tf.control_dependencies([gradient for gradient, _ in gradients]):
+        done = _Adam(rate, decay).apply_gradients(rest)
+    if suited:
+        done = tf.group(done, _Muon(rate, decay).apply_gradients(suited))
+    return done
 
 
 def _move_average(step, config):

@@ -170,7 +170,7 @@ def test_the_code_that_the_report_shows_is_the_code_that_runs():
     shipped = standin.Words(
         "".join(
             (package / name).read_text(encoding="utf-8")
-            for name in ("model.py", "training/step.py")
+            for name in ("model.py", "training/parts.py")
         )
     )
     for line in shown:

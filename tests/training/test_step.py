@@ -13,7 +13,7 @@ from cvae import model
 from cvae.backend import compat, stateless
 from cvae.errors import CvaeError
 from cvae.inference.trained import Model
-from cvae.training import schedule
+from cvae.training import parts, schedule
 from cvae.training import step as trainer_module
 from cvae.training.step import Trainer
 
@@ -151,9 +151,9 @@ def test_the_order_in_which_parts_are_asked_for_changes_no_variable(asked):
     with compat.new_graph():
         nets, key = model.build_networks(tiny.CONFIG), tf.zeros([2], tf.int64)
         x, y = tf.zeros([3, 784]), tf.zeros([3, 10])
-        parts = [model.lower_bound(nets, x, y, key, tiny.CONFIG) for _ in range(2)]
+        bounds = [model.lower_bound(nets, x, y, key, tiny.CONFIG) for _ in range(2)]
         for i in asked:
-            tf.convert_to_tensor(parts[i])
+            tf.convert_to_tensor(bounds[i])
         found = {v.op.name: tuple(v.shape.as_list()) for v in tf.global_variables()}
     assert found == tiny.shapes(tiny.CONFIG)
 
@@ -165,17 +165,17 @@ def test_the_order_in_which_parts_are_asked_for_changes_no_variable(asked):
 def test_a_trainer_whose_graph_is_not_the_models_refuses_to_start(
     train, monkeypatch, fault, complaint
 ):
-    build_networks, tower = model.build_networks, trainer_module._tower
+    build_networks, built = model.build_networks, parts._cost_and_bound
 
     def faulty(nets, **inputs):
         if fault == "missing":
             nets = nets._replace(decoder=lambda y, z: tf.zeros([1, 25, 784]))
         else:
-            tf.convert_to_tensor(tower(nets, **inputs)[1])
+            tf.convert_to_tensor(built(nets, **inputs)[1])
             nets = build_networks(tiny.CONFIG)
-        return tower(nets, **inputs)
+        return built(nets, **inputs)
 
-    monkeypatch.setattr(trainer_module, "_tower", faulty)
+    monkeypatch.setattr(parts, "_cost_and_bound", faulty)
     with pytest.raises(CvaeError, match=complaint) as caught:
         Trainer(tiny.CONFIG, train)
     assert "\n" not in str(caught.value)
