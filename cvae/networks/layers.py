@@ -43,10 +43,14 @@ def film(h: tf.Tensor, y: tf.Tensor, name: str, seed: int) -> tf.Tensor:
     Feature-wise linear modulation (Perez et al. 2018).
     """
     features = h.shape.as_list()[-1]
-    scale_shift = dense(y, 2 * features, name, seed)
+    kernel, bias = _weights(name, [y.shape.as_list()[-1], 2 * features], glorot(seed))
+    # Two narrow products: one for both would have to be copied into its halves.
+    halves = zip(tf.split(kernel, 2, 1), tf.split(bias, 2))
     window = [1] * (h.shape.ndims - 2)
-    scale_shift = tf.reshape(scale_shift, [-1] + window + [2 * features])
-    scale, shift = tf.split(scale_shift, 2, -1)
+    scale, shift = (
+        tf.reshape(tf.nn.bias_add(tf.matmul(y, k), b), [-1, *window, features])
+        for k, b in halves
+    )
     return h * (1.0 + scale) + shift
 
 
