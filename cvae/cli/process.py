@@ -71,9 +71,10 @@ def prepare() -> None:
     # Otherwise today's TensorFlow imports Keras, which takes 40 % of its start and is
     # not used. It looks for the older Keras instead, and does without it.
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    usual = sys.meta_path.index(importlib.machinery.PathFinder)
-    if _FINDER not in sys.meta_path:  # it comes after finders that others have added
-        sys.meta_path.insert(usual, _FINDER)
+    usual = importlib.machinery.PathFinder
+    if _FINDER not in sys.meta_path and usual in sys.meta_path:
+        # It comes after finders that others have added.
+        sys.meta_path.insert(sys.meta_path.index(usual), _FINDER)
     _find_cache()
 
 
