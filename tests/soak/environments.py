@@ -24,6 +24,7 @@ import environments
 from worlds import COMMANDS, Stage
 
 from cvae.backend import threads
+from cvae.progress import Progress
 
 STOPS = ("SIGINT", "SIGTERM", "SIGHUP")
 SITES = {
@@ -85,15 +86,16 @@ def run(folder, mnist_dir, cases):
     """Run `cases`, print a tally and each failure; return the number of failures."""
     stage = Stage(folder, mnist_dir or os.environ.get("MNIST_DIR"), COMMANDS)
     tally, failures = collections.Counter(), 0
-    for case, (end, fault) in zip(
-        cases, threads.each(lambda case, go_on: stage.play(case), cases)
-    ):
-        tally[f"{case[0]}: {end}"] += 1
-        if fault:
-            failures += 1
-            name = ", ".join(case)
-            print(f"FAILED  {name}: {fault}")
-            print(f"  python {sys.argv[0]} --only '{name}'", flush=True)
+    ends = threads.each(lambda case, go_on: stage.play(case), cases)
+    with Progress(len(cases), unit="case", label="environments") as progress:
+        for case, (end, fault) in zip(cases, ends):
+            progress.advance(1)
+            tally[f"{case[0]}: {end}"] += 1
+            if fault:
+                failures += 1
+                name = ", ".join(case)
+                progress.note(f"FAILED  {name}: {fault}")
+                progress.note(f"  python {sys.argv[0]} --only '{name}'")
     for end, count in sorted(tally.items()):
         print(f"{count:5}  {end}")
     return failures
