@@ -44,6 +44,7 @@ def fitted(values: Sequence[Any], room: float, size: float = TEXT_SIZE) -> List[
     return [str(c.number) for c in labels]
 
 
+@functools.lru_cache(maxsize=4096)
 def width(text: str, size: float = TEXT_SIZE) -> float:
     """Return the width of `text` in points."""
     from matplotlib import font_manager
