@@ -39,6 +39,11 @@ ONCE = (
     *("explorer_numbers", "explorer_controls", "explorer_looks"),
 )
 
+# Bits in them must not depend on the order in which threads end: they get all cores.
+# Elsewhere, each process of several has its own: threads that compete take longer.
+ON_ALL_CORES = ("resumed", "stateless", "step", "threads")
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
@@ -82,7 +87,7 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_itemcollected(item):
-    name = item.module.__name__[len("test_") :]
+    name = _name(item)
     if name in ON_ZHUSUAN:
         item.add_marker("zhusuan")
     if name in ONCE:
@@ -99,6 +104,16 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         items[:] = kept
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Choose the cores of what the test starts: threads, sessions, processes."""
+    worker, name = os.environ.get("PYTEST_XDIST_WORKER"), _name(item)
+    if worker and CORES:
+        n_workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        own = CORES[int(worker[len("gw") :]) % len(CORES) :: n_workers]
+        os.sched_setaffinity(0, CORES if name in ON_ALL_CORES else own)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -126,6 +141,10 @@ def pytest_terminal_summary(terminalreporter):
     split = sorted(group for group, found in PROCESSES.items() if len(found) > 1)
     if split:  # slow: a change of pytest or xdist, or a process has crashed
         terminalreporter.line(f"warning: groups in two processes: {', '.join(split)}")
+
+
+def _name(item):
+    return item.module.__name__[len("test_") :]
 
 
 def _group(path):

@@ -66,6 +66,7 @@ class Process:
             file_size=file_size,
             mnist_dir=mnist_dir and str(mnist_dir),
             graphs=graphs,
+            cores=_cores(),
         )
 
     def poll(self):
@@ -91,6 +92,11 @@ class Process:
 
     def __repr__(self):
         return f"{' '.join(self.args)} {_text(self._err)}"
+
+
+def _cores():
+    """The cores of this process, which the server had from the first test that ran."""
+    return list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def _text(path):
@@ -172,7 +178,7 @@ def _poll(pid, running):
     return status, usage.ru_utime + usage.ru_stime
 
 
-def _live(args, cwd, out, err, file_size):
+def _live(args, cwd, out, err, file_size, cores):
     """Be the script: never returns."""
     status = 1
     try:
@@ -181,6 +187,8 @@ def _live(args, cwd, out, err, file_size):
         _redirect(2, err, os.O_WRONLY | os.O_CREAT)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(cwd)
+        if cores:
+            os.sched_setaffinity(0, cores)
         if file_size:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
         sys.argv = args
