@@ -17,7 +17,7 @@ export ZHUSUAN
 
 .DEFAULT_GOAL := help
 .PHONY: help env data train report explorer publish test browser bench peers soak \
-  soak-fuzz soak-kill soak-environments package tensorflows lint lock audit \
+  soak-fuzz soak-kill soak-environments wheel package tensorflows lint lock audit \
   clean-runs clean
 
 help: ## list the targets
@@ -95,14 +95,16 @@ soak-environments: env ## run scripts in pairs of odd environments (ARGS="--case
 	@$(VENV_PYTHON) tests/soak/environments.py $(ARGS)
 
 # Its tools need a newer Python than TensorFlow 1.15 has.
-package: VENV = .venv-current
-package: STACK = current
-package: EXTRA = package
-package: env ## check types, build wheel and sdist into dist/, and install the wheel
+wheel package: VENV = .venv-current
+wheel package: STACK = current
+wheel package: EXTRA = package
+wheel: env ## check types, and build wheel and sdist into dist/
 	@$(VENV_PYTHON) -m mypy && rm -rf build dist && \
 	  $(VENV_PYTHON) -m build --no-isolation >/dev/null && \
-	  $(VENV_PYTHON) -m twine check --strict dist/* && \
-	  $(VENV_PYTHON) tests/install.py dist
+	  $(VENV_PYTHON) -m twine check --strict dist/*
+
+package: wheel ## the same, and install the wheel and use it
+	@$(VENV_PYTHON) tests/install.py dist
 
 # Two minutes each; the environments are deleted again.
 tensorflows: ## tests on each TensorFlow that setup.py allows (TENSORFLOWS="2.19 2.21")

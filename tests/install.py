@@ -78,7 +78,7 @@ def _install(wheel, bin_dir):
         pip = [uv, "pip", "install", "-q", "-p", str(bin_dir / "python")]
     else:
         _call([sys.executable, "-m", "venv", str(env)], ROOT)
-        pip = [str(bin_dir / "python"), "-m", "pip", "install", "-q"]
+        pip = [str(bin_dir / "python"), "-m", "pip", "install", "-q", "--no-compile"]
     _call([*pip, "-c", str(constraints), str(wheel)], ROOT)
 
 
