@@ -19,7 +19,7 @@ from cvae.training import held_out, loop
 from cvae.training.step import Trainer
 
 CONFIGS = {"dense": tiny.CONFIG, "conv": tiny.CONV}
-N_IMAGES, PARTICLES = 20, 50
+N_IMAGES, PARTICLES = 10, 30
 
 
 def dataset_of(whole):

@@ -1,29 +1,26 @@
 """A run's figures: of the right images, the same again, clear about what is missing."""
 
-import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 
 import drawings
+import evaluated_runs
+import forks
 import numpy as np
 import pytest
 import reference
 import tiny
 from drawings import LEVELS, assert_shows, cells, estimate, words
+from evaluated_runs import N_CHECKED, STEP, evaluated
 
 from cvae.data.binarize import binarize
-from cvae.data.dataset import Dataset, Split
+from cvae.data.dataset import Split
 from cvae.errors import CvaeError
 from cvae.plotting import style
 from cvae.report import figures
 from cvae.runs.checkpoints import AVERAGE, Checkpoint, State
 from cvae.runs.run import Run
-from cvae.storage.checkout import ROOT
 
-STEP = 7
-N_CHECKED = 20
 CHECKS = {
     "encoder": {
         "images": N_CHECKED,
@@ -80,9 +77,8 @@ def evaluation(dataset):
 @pytest.fixture(scope="module")
 def trained(weights, tmp_path_factory):
     """A run with a checkpoint and metrics."""
-    run = Run.create(tmp_path_factory.mktemp("runs") / "run", tiny.CONFIG)
-    arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, State(STEP, [0, 0.0, STEP])))
+    path = tmp_path_factory.mktemp("runs") / "run"
+    run = evaluated_runs.trained(path, tiny.CONFIG, weights)
     for row in drawings.metrics(epochs=3):
         run.append_metrics(row)
     return run
@@ -92,19 +88,6 @@ def trained(weights, tmp_path_factory):
 def run(trained, evaluation, per_image):
     """The run, evaluated."""
     return evaluated(trained, evaluation, per_image)
-
-
-def evaluated(run, evaluation, per_image):
-    """`run` with another evaluation."""
-    found = Run(run.path)
-    found.evaluation = lambda: evaluation
-    found.evaluation_arrays = lambda: {
-        "log_likelihood": per_image,
-        "bound": per_image - np.linspace(2, 4, len(per_image)),
-        "ess": np.linspace(50, 10, len(per_image)),
-        "encoder_ess": np.linspace(5, 95, N_CHECKED),
-    }
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -286,65 +269,6 @@ def test_a_data_set_of_few_classes_and_images_is_drawn_with_its_note(
     assert [w for w in told if w.startswith("as ")] == ["as 3", "as 8", "as 3", "as 8"]
 
 
-# Other data
-
-
-@pytest.fixture(scope="module")
-def named(tmp_path_factory):
-    """An evaluated run on 8 x 8 images of 26 classes with names: (run, data set)."""
-    n_classes, random = 26, np.random.RandomState(3)
-    splits = [
-        Split(
-            random.randint(0, 256, (n, 64)).astype(np.uint8),
-            np.arange(n) % n_classes,
-        )
-        for n in (130, 60)
-    ]
-    names = tuple(f"<b> ${c}$" for c in range(n_classes))
-    data = Dataset("shapes", *splits, classes=names)
-    config = dataclasses.replace(tiny.CONFIG, n_classes=n_classes, x_dim=64)
-    run = Run.create(tmp_path_factory.mktemp("runs") / "named", config)
-    run.keep_data(data)
-    weights = tiny.random_weights(tiny.shapes(config))
-    arrays = {name + AVERAGE: array for name, array in weights.items()}
-    run.save_checkpoint(Checkpoint(arrays, State(STEP, [0, 0.0, STEP])))
-    mistakes = [{"image": 3, "class": 3, "predicted": 25, "log_odds": 9.0}]
-    counts = np.diag(np.bincount(splits[1].labels))
-    evaluation = {
-        "dataset": "shapes",
-        "n_images": 60,
-        "step": STEP,
-        "classifier": {"confusion": counts.tolist(), "mistakes": mistakes},
-    }
-    return evaluated(run, evaluation, np.linspace(-9, -5, 60)), data
-
-
-def test_many_named_classes_are_drawn_and_those_that_are_chosen_are_labelled(
-    named, tmp_path
-):
-    run, data = named
-    names = ["samples", "reconstructions", "transfer", "interpolations", "extremes"]
-    names += ["mistakes", "confusion", "latent_space", "neighbours"]
-    facts = figures.draw(run, data, tmp_path, names, [".svg"])
-    chosen = [data.classes[c] for c in (0, 3, 6, 8, 11, 14, 17, 19, 22, 25)]
-    for name in ("transfer", "extremes", "neighbours"):
-        told = words(tmp_path / f"{name}.svg")
-        assert [text for text in told if text in data.classes][:10] == chosen
-    told = words(tmp_path / "samples.svg")
-    assert sorted(told) == sorted(map(str, range(26)))  # two blocks: no room for names
-    assert facts["neighbours"]["samples"] == 26 * 2  # as many as there are test images
-    for name in ("samples", "transfer", "extremes", "mistakes", "confusion"):
-        drawings.assert_words_are_apart(tmp_path / f"{name}.svg")
-
-
-def test_the_number_of_samples_in_a_report_is_that_of_the_figure(named, tmp_path):
-    run, data = named
-    n = figures.per_class(data.classes, range(26))
-    assert figures.per_class([str(c) for c in range(10)], range(10)) == 10
-    figures.draw(run, data, tmp_path, ["samples"], [".png"])
-    assert len(cells(tmp_path / "samples.png", 13, 2 * n)[0]) == 2 * n < 20
-
-
 # What is missing
 
 
@@ -401,18 +325,12 @@ def test_a_diverged_run_is_one_line(trained, weights, dataset, tmp_path, name):
 # The command
 
 
-def draw(*arguments):
-    command = [sys.executable, str(ROOT / "scripts" / "draw.py")] + list(arguments)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
-
-
 def test_the_command_draws_what_is_named_and_names_the_files(
     trained, mnist_dir, tmp_path
 ):
-    status, out, err = draw(
-        *("curves", "--run", str(trained.path), "--format", "svg"),
-        *("--mnist-dir", str(mnist_dir), "--output", str(tmp_path / "new")),
+    status, out, err = forks.run(
+        *("draw.py", "curves", "--run", trained.path, "--format", "svg"),
+        *("--mnist-dir", mnist_dir, "--output", tmp_path / "new"),
     )
     assert status == 0, err
     assert out.split() == [str(tmp_path / "new" / "curves.svg")]
@@ -428,6 +346,6 @@ def test_the_command_draws_what_is_named_and_names_the_files(
     ],
 )
 def test_the_command_refuses_in_one_line(arguments, complaint):
-    status, out, err = draw(*arguments)
+    status, out, err = forks.run("draw.py", *arguments)
     assert status == 2 and not out
     assert err.startswith("error: ") and err.count("\n") == 1 and complaint in err

@@ -20,7 +20,7 @@ from forks import start as start_forked
 from paths import HELPERS, ROOT
 
 TINY = "--hidden 64 --epochs 1 --batch-size 250 --evaluate-every 1".split()
-STARTED = ("train.py", "sample.py", "evaluate.py", "build_report.py")  # by `start` here
+STARTED = ("train.py", "sample.py", "evaluate.py")  # by `start` here
 
 
 def start(script, *args, **env):
@@ -138,7 +138,7 @@ def test_evaluation_prints_the_table_that_it_writes(evaluated):
 def test_the_report_is_typeset_from_the_runs_files(evaluated, mnist_dir, tmp_path):
     path, _ = evaluated
     command = on_few("build_report.py", mnist_dir, "--run", path, "--output", tmp_path)
-    status, out, err = start(*command)
+    status, _, err = run(*command, mnist_dir=mnist_dir)
     assert status == 0, err
     pages = pypdf.PdfReader(str(tmp_path / "report.pdf")).pages
     text = "".join(page.extract_text() for page in pages)

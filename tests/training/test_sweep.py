@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tiny
+from small_sets import write_npz
 
 from cvae.backend.workers import Workers
 from cvae.errors import CvaeError
@@ -12,31 +13,33 @@ from cvae.runs.run import Member, Run
 from cvae.training import loop, sweep
 from cvae.training.step import Trainer
 
-CONFIG = dataclasses.replace(tiny.CONFIG, epochs=0.05, batch_size=500)
+CONFIG = dataclasses.replace(tiny.CONFIG, epochs=1.0)
 
 
-def members(folder, n=2):
+def members(folder, config=CONFIG):
     return [
-        Member(folder / f"seed-{seed}", dataclasses.replace(CONFIG, seed=seed))
-        for seed in range(n)
+        Member(folder / f"seed-{seed}", dataclasses.replace(config, seed=seed))
+        for seed in range(2)
     ]
 
 
 @pytest.mark.once  # it imports TensorFlow twice; test_workers.py has less
 def test_two_at_a_time_are_the_same_bits_and_trained_once(
-    mnist, mnist_dir, tmp_path, capsys, monkeypatch
+    data, tmp_path, capsys, monkeypatch
 ):
-    runs = members(tmp_path)
-    rows = sweep.train_with_progress(runs, mnist_dir, Workers("loky", 2))
+    splits = [(x.reshape(-1, 28, 28), y) for x, y in (data.train, data.test)]
+    path = write_npz(tmp_path / "data.npz", *splits)
+    runs = members(tmp_path, dataclasses.replace(CONFIG, dataset=str(path)))
+    rows = sweep.train_with_progress(runs, None, Workers("loky", 2))
     alone = Run.create(tmp_path / "alone", runs[1].config)
-    row = loop.train(alone, mnist)
+    row = loop.train(alone, data)
     assert rows[1]["test_bound"] == row["test_bound"] != rows[0]["test_bound"]
     weights = alone.weights()
     for name, array in Run(runs[1].path).weights().items():
         np.testing.assert_array_equal(array, weights[name])
     assert capsys.readouterr().err.count(": bound ") == 2
     monkeypatch.delattr(Trainer, "steps")  # what is trained is not trained again
-    tasks = [(run.path, run.config, mnist_dir) for run in runs]
+    tasks = [(run.path, run.config, None) for run in runs]
     assert [sweep._train(task) for task in tasks] == rows
 
 
