@@ -47,19 +47,11 @@ CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 # The groups that take longest, in this order, start first: one that starts last would
 # keep a single core busy at the end.
 LONGEST = (
-    *(
-        "survival",
-        "scripts",
-        "explorer_pages",
-        "step",
-        "loop",
-        "spread",
-        "peers",
-        "environments",
-        "notebook",
-    ),
-    *("report", "stacks", "implementations", "command_lines", "sweep", "figures"),
-    *("examples", "setup_zhusuan", "estimates", "fuzz", "muon", "families", "style"),
+    *("explorer_pages", "survival", "scripts", "spread", "report", "notebook"),
+    *("environments", "step", "loop", "stacks", "peers", "command_lines", "sweep"),
+    *("implementations", "many_classes", "figures", "datasets", "successors"),
+    *("networks", "package", "setup_zhusuan", "resumed", "nets_beside_the_real_one"),
+    *("examples", "sharing", "page", "families", "style", "estimates", "muon", "fuzz"),
 )
 SHARED = dict.fromkeys(("build", "pipeline"), "report")
 SHARED.update(

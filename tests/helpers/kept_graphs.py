@@ -11,6 +11,7 @@ LOOP_ONLY = {  # settings that change no graph
     "epochs": 1.0,
     "minutes": None,
     "continued": (),
+    "dataset": "mnist",
     "evaluate_every": 1,
     "iwae_share": 0.0,
     "learning_rate": 1e-3,

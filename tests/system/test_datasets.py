@@ -13,6 +13,7 @@ from test_scripts import assert_refused
 from cvae.runs import run as runs
 from cvae.runs.run import Run
 
+GRAPHS = {"hidden": [16], "z_dim": 3, "batch_size": 50, "n_classes": 3}, 150
 OPTIONS = "--hidden 16 --z-dim 3 --batch-size 50 --epochs 2 --warmup 0".split()
 
 
@@ -38,7 +39,7 @@ def trained(sets, tmp_path_factory):
     folder, printed = tmp_path_factory.mktemp("runs"), {}
     for form in ("a.npz", "idx", "png"):
         command = ("train.py", "--dataset", sets / form, "--run", folder / form)
-        status, out, err = run(*command, *OPTIONS)
+        status, out, err = run(*command, *OPTIONS, graphs=GRAPHS)
         assert status == 0, err
         printed[form] = out, err
     return folder, printed
@@ -66,15 +67,15 @@ def test_resuming_on_other_data_is_refused_and_on_the_same_elsewhere_is_not(
     resume = ("train.py", "--resume", "--run", path, "--dataset")
     assert_refused(run(*resume, sets / "other.npz"), "was trained on a in")
     assert before == {f: f.read_bytes() for f in path.rglob("*") if f.is_file()}
-    assert run(*resume, sets / "png")[0] == 0
+    assert run(*resume, sets / "png", graphs=GRAPHS)[0] == 0
 
 
 def test_an_evaluation_on_other_data_has_files_of_its_own(trained, sets):
     path = trained[0] / "idx"
     evaluate = ("evaluate.py", "--run", path, "--particles", 2, "--checks", 0)
-    assert run(*evaluate)[0] == 0
+    assert run(*evaluate, graphs=GRAPHS)[0] == 0
     own = (path / "evaluation.json").read_bytes()
-    status, out, err = run(*evaluate, "--dataset", sets / "other.npz")
+    status, out, err = run(*evaluate, "--dataset", sets / "other.npz", graphs=GRAPHS)
     assert status == 0, err
     assert (path / "evaluation.json").read_bytes() == own
     found = json.loads((path / "evaluation-on-other.json").read_text())
