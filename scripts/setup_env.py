@@ -136,7 +136,7 @@ def _install(venv, lock):
 def _pip_install(venv, requirements):
     uv, python = shutil.which("uv"), str(python_of(venv))
     pip = [uv, "pip", "install", "-p", python]
-    # As uv does it: what is imported is compiled then, and not a minute's more.
+    # Like uv, compile nothing yet: Python compiles what is imported, which is less.
     pip = pip if uv else [python, "-I", "-m", "pip", "install", "--no-compile"]
     flags = ["-q", "--require-hashes", "--no-deps", "--no-build-isolation"]
     call([*pip, *flags, "-r", str(requirements)], venv)
