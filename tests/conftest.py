@@ -35,13 +35,14 @@ ON_ZHUSUAN = (
 # Nothing in them differs between the stacks: .ci/run runs them on one.
 ONCE = (
     *("find_python", "setup_env", "setup_git", "setup_zhusuan"),
-    *("findings", "likelihood", "method", "package", "pages", "results", "typst"),
+    *("findings", "likelihood", "method", "numbers", "other_data", "package", "pages"),
+    *("results", "typst"),
     *("explorer_numbers", "explorer_controls", "explorer_looks"),
 )
 
 # Bits in them must not depend on the order in which threads end: they get all cores.
 # Elsewhere, each process of several has its own: threads that compete take longer.
-ON_ALL_CORES = ("resumed", "stateless", "step", "threads")
+ON_ALL_CORES = ("resumed", "spread", "stateless", "step", "threads")
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 # The groups that take longest, in this order, start first: one that starts last would

