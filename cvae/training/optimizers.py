@@ -14,17 +14,22 @@ YOUNG = 1024  # steps
 
 
 def update(
-    gradients: Sequence, step: tf.Tensor, rate: tf.Tensor, config: Config
+    gradients: Sequence,
+    before: tf.Tensor,
+    step: tf.Tensor,
+    rate: tf.Tensor,
+    config: Config,
 ) -> tf.Operation:
     """Return the operation that takes one step, and averages the weights.
 
     Args:
         gradients: pairs of a gradient of the cost and its variable.
+        before: a tensor that is there once the step before is done.
         step: number of the step, an int64 scalar.
         rate: learning rate of the step, a float32 scalar.
     """
     decay = rate * config.weight_decay if config.weight_decay else None
-    done = _minimize(gradients, rate, decay, config)
+    done = _minimize(gradients, before, rate, decay, config)
     with tf.control_dependencies([done]):
         return _move_average(step, config)
 
@@ -55,14 +60,12 @@ class _Muon(_Decaying, Muon):
     """Muon, with decay."""
 
 
-def _minimize(gradients, rate, decay, config):
+def _minimize(gradients, before, rate, decay, config):
     """Take one step of Adam, or of Muon for the kernels that it suits."""
     by_muon = config.optimizer == "muon"
     suited = [pair for pair in gradients if by_muon and Muon.suits(pair[1])]
     rest = [pair for pair in gradients if not (by_muon and Muon.suits(pair[1]))]
-    # All gradients come first: then the updates share the cores evenly, and none reads
-    # what the step before still writes.
-    with tf.control_dependencies([gradient for gradient, _ in gradients]):
+    with tf.control_dependencies([before]):  # it reads its powers of β1 and β2 then
         done = _Adam(rate, decay).apply_gradients(rest)
     if suited:
         done = tf.group(done, _Muon(rate, decay).apply_gradients(suited))

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from cvae import model, zs
-from cvae.backend import stateless
+from cvae.backend import compat, stateless
 from cvae.config import Config
 from cvae.errors import CvaeError
 
@@ -15,6 +15,9 @@ from cvae.errors import CvaeError
 # number must not depend on the machine's cores.
 MOST = 2
 WIDE = 1024  # units of a layer from which on a batch stays whole
+# Without gates, today's TensorFlow adds up other terms together than it did, and rounds
+# otherwise. 1.15 does not, and builds a seventh fewer operations.
+GATES = not compat.VERSION.startswith("1.")
 
 
 class Part(NamedTuple):
@@ -87,8 +90,7 @@ def _part(size, config, weighted):
         _check_shared(weights, config)
         kernels = [placeholder for placeholder, _ in weights.values()]
         share = tf.fill([size], np.float32(1.0) / np.float32(config.batch_size))
-        # Gates keep TensorFlow from adding up other terms together than it did.
-        gradients = tf.gradients(cost, kernels, share, gate_gradients=True)
+        gradients = tf.gradients(cost, kernels, share, gate_gradients=GATES)
     outputs = [tensor.name for tensor in [bound, *gradients]]
     names = {name: tensor.name for name, tensor in inputs.items()}
     return Part(size, graph.as_graph_def(), weights, names, outputs)

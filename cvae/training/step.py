@@ -136,7 +136,11 @@ class Trainer:
                 values = [variable.read_value() for variable in weights]
             bound, gradients = _bound_and_gradients(pieces, values, inputs, config)
             update = optimizers.update(
-                list(zip(gradients, weights)), inputs["step"], self._rates[i], config
+                list(zip(gradients, weights)),
+                n_done,
+                inputs["step"],
+                self._rates[i],
+                config,
             )
             # After the gradients, a core that is free draws the next step's bits.
             with tf.control_dependencies(gradients):
