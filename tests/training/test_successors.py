@@ -19,7 +19,7 @@ from cvae.runs import successors
 from cvae.runs.checkpoints import averages
 from cvae.runs.run import Run
 from cvae.storage import files
-from cvae.training import loop, schedule, step
+from cvae.training import loop, parts, schedule, step
 
 pytestmark = pytest.mark.usefixtures("kept_graphs")
 
@@ -208,10 +208,10 @@ def test_the_gradient_is_that_of_beta_times_the_kl_minus_the_reconstruction(
         y = tf.one_hot(labels, 10)
         beta = tf.placeholder(tf.float32, [])
         number = tf.constant(3, tf.int64)
-        cost, bound = step._tower(
+        cost, bound = parts._cost_and_bound(
             nets, tf.constant(images), y, number, config, False, beta
         )
-        plain, _ = step._tower(
+        plain, _ = parts._cost_and_bound(
             nets, tf.constant(images), y, number, config, False, None
         )
         reconstruction = -tf.reduce_mean(bound.bn.cond_log_prob("x"))
