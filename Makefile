@@ -138,6 +138,7 @@ lock: ## make the locks again with uv (UV_FLAGS=--upgrade for newer versions)
 	sed -n 's/.*"package": \[\(.*\)\].*/\1/p' setup.py | tr -d '" ' | tr , '\n' | \
 	  $(LOCK) --python-version 3.10 --no-config -c requirements-current.txt - \
 	  -o requirements-package.txt
+	echo uv | $(LOCK) --python-version 3.8 --no-config - -o .ci/requirements.txt
 	$(UV) pip compile --quiet --generate-hashes --no-config \
 	  --custom-compile-command 'make lock' $(UV_FLAGS) \
 	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 \

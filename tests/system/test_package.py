@@ -19,7 +19,7 @@ STACKS = {  # the lock of each, and the Pythons that it is for
     "requirements-current.txt": ("3.10.13", "3.11.7", "3.12.1", "3.13.0"),
 }
 EXTRAS = tuple(f"requirements-{name}.txt" for name in ("offline", "fuzz", "package"))
-LOCKS = (*STACKS, *EXTRAS)
+LOCKS = (*STACKS, *EXTRAS, ".ci/requirements.txt")
 # Folders that are installed, and what of them only the repository has.
 SHIPPED = {
     "data/pretrained": set(),
