@@ -72,6 +72,15 @@ def test_a_run_has_ten_pictures_at_most_in_a_hundredth_of_its_time(tmp_path):
 _GREY = np.full((2, 3, 784), 0.5)
 
 
+def test_a_run_that_is_resumed_in_the_same_second_loses_no_row(tmp_path):
+    state = State(0, Plan(0, 0.0, 10))
+    for step in range(5):
+        with Events(tmp_path, tiny.CONFIG, state._replace(step=step)) as writer:
+            writer.write_row({"step": step + 1, "seconds": 1.0, "test_bound": -step})
+    rows = events.read(tmp_path).Scalars("test_bound")
+    assert [(row.step, row.value) for row in rows] == [(n + 1, -n) for n in range(5)]
+
+
 def test_a_resumed_run_does_not_draw_its_last_picture_again(tmp_path, whole):
     state = State(500, Plan(0, 0.0, 1000), seconds=1e6)
     with Events(tmp_path / "events", tiny.CONFIG, state) as writer:
