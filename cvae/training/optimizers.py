@@ -62,9 +62,10 @@ class _Muon(_Decaying, Muon):
 
 def _minimize(gradients, before, rate, decay, config):
     """Take one step of Adam, or of Muon for the kernels that it suits."""
-    by_muon = config.optimizer == "muon"
-    suited = [pair for pair in gradients if by_muon and Muon.suits(pair[1])]
-    rest = [pair for pair in gradients if not (by_muon and Muon.suits(pair[1]))]
+    suited, rest = [], []
+    for gradient, variable in gradients:
+        by_muon = config.optimizer == "muon" and Muon.suits(variable)
+        (suited if by_muon else rest).append((gradient, variable))
     with tf.control_dependencies([before]):  # it reads its powers of β1 and β2 then
         done = _Adam(rate, decay).apply_gradients(rest)
     if suited:

@@ -27,13 +27,12 @@ class Events:
     def __init__(self, folder: Path, config: Config, state: State):
         # A file's name has the second of its making. Without the step, a run that is
         # resumed in that second would write over what it wrote before.
-        suffix = f".{state.step:012d}"
+        end = f".{state.step:012d}"
         try:
             with tf.Graph().as_default():
-                writer = tf.summary.FileWriter(str(folder), filename_suffix=suffix)
+                self._writer = tf.summary.FileWriter(str(folder), filename_suffix=end)
         except tf.errors.OpError as error:
             raise CvaeError(f"cannot write {folder}: {error.message}")
-        self._writer = writer
         # What older files have from this step on does not count.
         start = tf.SessionLog(status=tf.SessionLog.START)
         self._writer.add_session_log(start, state.step + 1)
