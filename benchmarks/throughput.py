@@ -8,19 +8,20 @@ All rows have the same nets (784+10 -> 500 -> 500 -> 2 x 40, 10+40 -> 500 -> 500
 ReLU; with --preset those of the preset) and the same work in a step, from the shuffled
 images and their random bits to Adam, with the preset's weight decay and gradient. Adam
 trains all weights, in `best` too, where the package has Muon for some. This trainer
-also keeps the moving average of the weights. Each peer is described
-in its file in `peers/`. Each row has its own process, which loads its data, compiles
-and warms up before the measurement. Rows take turns of a second or two in each repeat,
-so that other work of the machine affects all of them. The other rows wait meanwhile;
-the CPU time that they spend on waiting is in the JSON. Ratios are between turns of the
-same repeat.
+also keeps the moving average of the weights; its steps are those after the first 1,024,
+from where on a step in 16 moves the average. Each peer is described in its file in
+`peers/`. Each row has its own process, which loads its data, compiles and warms up
+before the measurement. Rows take turns of a second or two in each repeat, so that other
+work of the machine affects all of them. The other rows wait meanwhile; the CPU time
+that they spend on waiting is in the JSON. Ratios are between turns of the same repeat.
 
 The last rows measure the machine: only the matrix products and convolutions of a step,
 and the product [2048, 2048] x [2048, 2048], as the images/s that the products of a step
 would reach at its rate.
 
 With --avx2, oneDNN, MKL, PyTorch and XLA use no wider instructions than AVX2, by the
-environment variables of `driver.AVX2`. They do not hold TensorFlow 1.15.
+environment variables of `driver.AVX2`. They do not hold TensorFlow 1.15. In JAX they
+turn off YNNPACK, which cannot be held; oneDNN multiplies instead.
 """
 
 import _paths  # noqa: F401  (first: where the package is)
@@ -57,9 +58,9 @@ class Row(NamedTuple):
 OURS, OURS_TODAY = "this trainer, TensorFlow 1.15", "this trainer, today's TensorFlow"
 CHANNELS_LAST = "PyTorch, eager, channels last"
 ROWS = (
-    Row(OURS, "1.15", "ours"),
-    Row("this trainer on upstream's ZhuSuan", "1.15", "ours", "real"),
-    Row(OURS_TODAY, "current", "ours"),
+    Row(OURS, "1.15", "ours-late"),
+    Row("this trainer on upstream's ZhuSuan", "1.15", "ours-late", "real"),
+    Row(OURS_TODAY, "current", "ours-late"),
     Row("the tutorial's way, TensorFlow 1.15", "1.15", "tutorial"),
     Row("the same on upstream's ZhuSuan", "1.15", "tutorial", "real"),
     Row("the tutorial's way, today's TensorFlow", "current", "tutorial"),

@@ -25,13 +25,14 @@ MISSING = {
     "peers": "no {}; `make peers`",
 }
 
-# What holds libraries to AVX2: oneDNN in TensorFlow and PyTorch, MKL and the loops of
-# PyTorch, and XLA in JAX. TensorFlow 1.15 obeys none, and does not start with XLA's.
+# What holds libraries to AVX2: oneDNN in TensorFlow, PyTorch and JAX, MKL and the loops
+# of PyTorch, and XLA in JAX, without YNNPACK, which cannot be held. Nor can TensorFlow
+# 1.15, which does not start with XLA's.
 AVX2 = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ATEN_CPU_CAPABILITY": "avx2",
-    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2 --xla_cpu_experimental_ynn_fusion_type=",
 }
 
 

@@ -9,22 +9,26 @@ import numpy as np
 import tensorflow as tf
 
 from cvae import zs
-from cvae.training import schedule
+from cvae.training import optimizers, schedule
 from cvae.training.loop import BLOCK
 from cvae.training.step import Trainer
 
 
 class Peer:
-    """`Trainer`, with the order and the rates of `cvae.training.schedule`."""
+    """`Trainer`, with the order and the rates of `cvae.training.schedule`.
+
+    With `late`, its steps are those after the first `YOUNG`, which are a small part of
+    a training and move the average every time.
+    """
 
     flop = None
 
-    def __init__(self, config, train):
+    def __init__(self, config, train, late=False):
         self.versions = ["TensorFlow " + tf.__version__, zs.IMPLEMENTATION]
         self._config, self._n_images = config, len(train.images)
         self._plan = schedule.full_plan(config, self._n_images)
         self.trainer = Trainer(config, train)
-        self._step = 0
+        self._step = optimizers.YOUNG if late else 0
 
     def run(self, n_steps):
         """Take `n_steps` steps; return their bounds."""

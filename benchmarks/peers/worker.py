@@ -29,6 +29,7 @@ from peers import BLOCK
 # Module and arguments of each; only the module of the chosen peer is imported.
 PEERS = {
     "ours": ("ours", {}),
+    "ours-late": ("ours", {"late": True}),
     "tutorial": ("tutorial", {}),
     "pytorch": ("in_pytorch", {"way": "eager"}),
     "pytorch-onednn": ("in_pytorch", {"way": "onednn"}),

@@ -15,6 +15,7 @@ from cvae import zs
 from cvae.data.binarize import binarize
 from cvae.errors import CvaeError
 from cvae.inference.trained import Model
+from cvae.training import optimizers
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
@@ -121,6 +122,16 @@ def test_pytorch_and_jax_train_to_the_same_bound(
         check_common_training(worker, tmp_path, bound, ours)
 
 
+def test_a_late_peer_takes_steps_that_leave_the_average(mnist):
+    peer = ours_module.Peer(CONFIG, mnist.train, late=True)
+    before, average = peer.trainer.state(), peer.weights()
+    peer.run(optimizers.AVERAGE_EVERY - 1)
+    after = peer.trainer.state()
+    for name, values in peer.weights().items():
+        assert np.array_equal(values, average[name])
+        assert not np.array_equal(after[name], before[name])
+
+
 @pytest.mark.skipif(
     zs.IMPLEMENTATION == "cvae.zs", reason="the tutorial's worker has trained on it"
 )
@@ -161,7 +172,7 @@ def rows(config, **changes):
 
 def test_ratios_are_those_of_the_same_repeat_and_nothing_is_dropped(tmp_path):
     changes = {
-        "ours": {"paces": [200.0, 20.0, 200.0]},
+        "ours-late": {"paces": [200.0, 20.0, 200.0]},
         "pytorch": {"paces": [100.0, 10.0, 50.0]},
         "pytorch-compiled": {"paces": [50.0, 5.0, 100.0]},
         "jax": {"not_measured": "no .venv-peers"},
@@ -284,7 +295,7 @@ def test_a_steps_profile_has_its_operations_and_their_time(
     options = ["--batch-size", "100", "--repeats", "2", "--output", str(output)]
     monkeypatch.setattr(sys, "argv", ["step_profile.py", *options])
     monkeypatch.setattr(step_profile.mnist, "load", lambda *_: mnist)
-    monkeypatch.setattr(step_profile.ours, "Peer", lambda *_: our_peer)
+    monkeypatch.setattr(step_profile.ours, "Peer", lambda *_, late: our_peer)
     step_profile.main()
     found = json.loads(output.read_text(encoding="utf-8"))
     parts = found["milliseconds_of_operations"]
