@@ -3,16 +3,17 @@
     python benchmarks/time_to_bound.py
     python benchmarks/time_to_bound.py --minutes 5
 
-There are three trainings, one after the other, as each needs the whole machine:
+The trainings run one after the other, as each needs the whole machine:
 
-- this trainer with its default preset, on the TensorFlow that runs this script. Its
-  rate follows the full plan of 80 epochs; --minutes ends the plan early and does not
-  shorten it;
+- this trainer with its default preset, on TensorFlow 1.15 and on today's. Its rate
+  follows the preset's plan; --minutes ends the plan early and does not shorten it;
 - the tutorial's way (`peers/tutorial.py`) with its own recipe: nets of 500 and 500
-  ReLU, batches of 128, Adam at a constant rate of 1e-3; on the same TensorFlow;
-- PyTorch, compiled, with the tutorial's recipe.
+  ReLU, batches of 128, Adam at a constant rate of 1e-3; on 1.15 and upstream's ZhuSuan;
+- PyTorch, compiled, and JAX, 16 steps a call, with the tutorial's recipe.
 
-The same code evaluates all three, `cvae.inference.trained.Model`: the 10,000 test
+Each ends at the last of the bounds, -90 nats, or after --minutes.
+
+The same code evaluates all, `cvae.inference.trained.Model`: the 10,000 test
 images with their fixed bits and one sample of z each, from the same random numbers.
 This trainer is evaluated with its averaged weights, as in the package. Only the seconds
 of training count. Loading, compiling and the first 16 steps are in the column "before",
@@ -28,7 +29,7 @@ import contextlib
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import numpy as np
 import shared
@@ -48,19 +49,25 @@ EVERY, GROWTH = 1.0, 0.05  # seconds of training between evaluations; or a share
 
 
 class Row(NamedTuple):
-    """A name in the table, its environment (None: this one), peer and recipe."""
+    """A name in the table, its environment, peer, recipe and ZhuSuan."""
 
     name: str
-    python: Optional[str]
+    python: str
     peer: str
     config: config.Config
+    zhusuan: str = "builtin"  # or "real"
 
 
-OURS = "this trainer"
+OURS = {
+    "ours": "this trainer, TensorFlow 1.15",
+    "ours_today": "this trainer, today's TensorFlow",
+}
 ROWS = (
-    Row(OURS, None, "ours", config.preset("default")),
-    Row("the tutorial's way", None, "tutorial", recipe(128)),
+    Row(OURS["ours"], "1.15", "ours", config.preset("default")),
+    Row(OURS["ours_today"], "current", "ours", config.preset("default")),
+    Row("the tutorial's way, 1.15", "1.15", "tutorial", recipe(128), "real"),
     Row("PyTorch, compiled", "peers", "pytorch-compiled", recipe(128)),
+    Row("JAX, 16 steps a call", "peers", "jax-scan", recipe(128)),
 )
 
 
@@ -70,7 +77,7 @@ def main():
     parser.add_argument(
         "--minutes",
         type=_minutes,
-        default=10.0,
+        default=15.0,
         metavar="N",
         help="minutes of each training at most",
     )
@@ -81,7 +88,6 @@ def main():
     files.check_place(arguments.output.parent)
     dataset = mnist.load("mnist", arguments.mnist_dir)
     pythons = driver.pythons(arguments.peers)
-    pythons[None] = sys.executable
     results = dict(driver.machine(), minutes=arguments.minutes, rows=[])
     for row in ROWS:
         found = {"name": row.name}
@@ -114,7 +120,7 @@ def _train(row, python, dataset, arguments):
     end = schedule.full_plan(settings, len(dataset.train.images)).end
     with contextlib.ExitStack() as stack:
         worker = stack.enter_context(
-            driver.worker(python, row.peer, settings, arguments.mnist_dir)
+            driver.worker(python, row.peer, settings, arguments.mnist_dir, row.zhusuan)
         )
         bound = stack.enter_context(_evaluation(worker, settings, dataset.test))
         points = []
@@ -126,6 +132,8 @@ def _train(row, python, dataset, arguments):
                 f"{point['bound']:.2f}"
             )
             print(text, file=sys.stderr, flush=True)
+            if point["bound"] >= LEVELS[-1]:
+                break
     return {
         "versions": worker.ready["versions"],
         "seconds_before": worker.ready["ready"],
@@ -174,29 +182,34 @@ def _evaluation(worker, settings, test):
 
 
 def add_times(results):
-    """Add to each row the seconds to each of `LEVELS` and their ratio to ours.
+    """Add to each row the seconds to each of `LEVELS`, and their ratios to `OURS`.
 
-    Both are None for a level that was not reached.
+    They are None for a level that was not reached.
     """
+    reached = {}
     for row in results["rows"]:
-        reached = {}
-        for level in LEVELS:
-            there = [p["seconds"] for p in row.get("points", ()) if p["bound"] >= level]
-            reached[f"{level:g}"] = there[0] if there else None
-        row["seconds_to"] = reached
-    ours = results["rows"][0]["seconds_to"]
-    for row in results["rows"]:
-        row["times_ours"] = {
-            level: seconds / ours[level] if seconds and ours[level] else None
-            for level, seconds in row["seconds_to"].items()
+        points = row.get("points", ())
+        row["seconds_to"] = reached[row["name"]] = {
+            f"{level:g}": next(
+                (p["seconds"] for p in points if p["bound"] >= level), None
+            )
+            for level in LEVELS
         }
+    for row in results["rows"]:
+        for key, name in OURS.items():
+            ours = reached.get(name, {})
+            row[f"times_{key}"] = {
+                level: seconds / ours[level] if seconds and ours.get(level) else None
+                for level, seconds in row["seconds_to"].items()
+            }
 
 
 def table(results):
     """Return the seconds to each of `LEVELS`, in Markdown."""
     title = (
         f"At most {results['minutes']:g} minutes of training each, {results['cores']} "
-        f"cores of {results['cpu']}, load {results['load']:.1f} before; seconds"
+        f"cores of {results['cpu']}, load {results['load']:.1f} before; seconds, and "
+        "their ratio to this trainer's on 1.15 and on today's TensorFlow"
     )
     lines = [title, ""]
     levels = [f"{level:g} nats" for level in LEVELS]
@@ -213,12 +226,13 @@ def _cells(row):
     last = row["points"][-1]
     cells = [row["name"]]
     for level, seconds in row["seconds_to"].items():
-        ratio = row["times_ours"][level]
+        ratios = [row[f"times_{key}"][level] for key in OURS]
         text = f"not in {last['seconds'] / 60.0:.1f} minutes"
         if seconds is not None:
             text = f"{seconds:.0f}"
-            if ratio and row["name"] != OURS:
-                text += f" ({ratio:.1f} x ours)"
+            if any(ratios) and row["name"] not in OURS.values():
+                found = (f"{ratio:.1f}" if ratio else "-" for ratio in ratios)
+                text += f" ({', '.join(found)})"
         cells.append(text)
     cells += [f"{last['bound']:.2f}", f"{last['seconds']:.0f}"]
     return cells + [f"{row['seconds_before']:.0f}", ", ".join(row["versions"])]

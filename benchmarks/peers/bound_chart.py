@@ -5,7 +5,8 @@ from cvae.plotting.style import AXIS, BLACK, BLUE, HAIRLINE, LINE, VERMILLION
 from cvae.plotting.style import hexadecimal as _hex
 
 HEIGHT = 190.0  # points
-INKS = (BLUE, VERMILLION, BLACK)
+GREEN, PURPLE = (0, 158, 115), (204, 121, 167)  # Okabe & Ito's
+INKS = (BLUE, GREEN, VERMILLION, BLACK, PURPLE)
 FLOOR = -125.0  # nats; points below are left out if any point is above
 
 

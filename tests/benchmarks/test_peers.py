@@ -6,6 +6,8 @@ PyTorch and JAX are tested where `make peers` has installed them.
 import json
 import re
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -220,6 +222,8 @@ def test_convolutions_have_a_row_with_the_channels_last_in_memory():
 class Steady:
     """A worker that takes a tenth of a second for a step."""
 
+    ready = {"versions": ["X 1"], "ready": 1.0}
+
     def run(self, n_steps):
         return {"seconds": 0.1 * n_steps}
 
@@ -234,6 +238,18 @@ def test_evaluations_come_every_second_and_later_at_every_twentieth():
     assert 1000 <= last < 1000 + BLOCK
 
 
+def test_a_training_ends_at_the_last_of_the_bounds(mnist, monkeypatch):
+    bounds = iter([-200.0, -91.0, -90.0, -89.0])
+    for module, name, value in (
+        (driver, "worker", Steady()),
+        (time_to_bound, "_evaluation", lambda: next(bounds)),
+    ):
+        monkeypatch.setattr(module, name, lambda *_, v=value: nullcontext(v))
+    arguments = SimpleNamespace(minutes=10.0, mnist_dir=None)
+    found = time_to_bound._train(time_to_bound.ROWS[2], "python", mnist, arguments)
+    assert [point["bound"] for point in found["points"]] == [-200.0, -91.0, -90.0]
+
+
 def test_times_are_those_of_the_first_evaluation_there(tmp_path):
     points = [(1.0, -110.0), (2.0, -97.0), (4.0, -94.0)]
     points = [{"seconds": s, "step": 16, "bound": b} for s, b in points]
@@ -241,17 +257,19 @@ def test_times_are_those_of_the_first_evaluation_there(tmp_path):
     about = {"versions": ["X 1"], "seconds_before": 1.0}
     results = dict(driver.machine(), minutes=1.0)
     results["rows"] = [
-        dict(about, name=time_to_bound.OURS, points=points),
+        dict(about, name=time_to_bound.OURS["ours"], points=points),
+        dict(about, name=time_to_bound.OURS["ours_today"], points=slow),
         dict(about, name="slow", points=slow),
         {"name": "absent", "not_measured": "no .venv-peers"},
     ]
     time_to_bound.add_times(results)
-    ours, slow, absent = results["rows"]
+    ours, _, slow, absent = results["rows"]
     assert ours["seconds_to"] == {"-100": 2.0, "-95": 4.0, "-92": None, "-90": None}
     assert slow["times_ours"] == {"-100": 3.0, "-95": None, "-92": None, "-90": None}
+    assert slow["times_ours_today"]["-100"] == 1.0
     assert set(absent["seconds_to"].values()) == {None}
     text = time_to_bound.table(results)
-    assert "| slow | 6 (3.0 x ours) | not in 0.1 minutes |" in text
+    assert "| slow | 6 (3.0, 1.0) | not in 0.1 minutes |" in text
     assert "| absent | not measured: no .venv-peers |" in text
     bound_chart.draw(tmp_path / "curves.png", results)
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
