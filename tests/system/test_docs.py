@@ -1,5 +1,6 @@
 """README and docs: short, without dead links, and in step with the code and tests."""
 
+import json
 import re
 
 import forks
@@ -26,6 +27,22 @@ def anchors(page):
 
 def test_the_readme_has_at_most_120_lines():
     assert len(text_of(ROOT / "README.md").splitlines()) <= 120
+
+
+def test_the_readme_has_the_numbers_of_the_published_run():
+    published = ROOT / "data" / "pretrained"
+    found = json.loads(text_of(published / "evaluation.json"))
+    last = json.loads(text_of(published / "metrics.jsonl").splitlines()[-1])
+    names = "bound", "log_likelihood", "marginal"
+    cells = ["{mean:.2f} ± {stderr:.2f}".format(**found[name]) for name in names]
+    minutes = f"{last['seconds'] / 60.0:.0f} minutes"
+    error = f"{100.0 * found['classifier']['error_rate']:.2f} %"
+    text = " ".join(text_of(ROOT / "README.md").split())
+    assert " | ".join(["| `best`", minutes, *cells, error]) in text
+    (claimed,) = re.findall(
+        r"reaches a log p\(x\) of (\S+) nats .* after (\S+ \S+)", text
+    )
+    assert claimed == (f"{found['marginal']['mean']:.2f}", minutes)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
