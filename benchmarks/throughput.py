@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 import shared
-from peers import BLOCK, driver, recipe, throughput_chart
+from peers import BLOCK, OURS, driver, recipe, throughput_chart
 from peers.nets import step_flop
 
 from cvae import cli
@@ -55,12 +55,11 @@ class Row(NamedTuple):
     network: str = ""  # "mlp" or "conv"; else both
 
 
-OURS, OURS_TODAY = "this trainer, TensorFlow 1.15", "this trainer, today's TensorFlow"
 CHANNELS_LAST = "PyTorch, eager, channels last"
 ROWS = (
-    Row(OURS, "1.15", "ours-late"),
+    Row(OURS["ours"], "1.15", "ours-late"),
     Row("this trainer on upstream's ZhuSuan", "1.15", "ours-late", "real"),
-    Row(OURS_TODAY, "current", "ours-late"),
+    Row(OURS["ours_today"], "current", "ours-late"),
     Row("the tutorial's way, TensorFlow 1.15", "1.15", "tutorial"),
     Row("the same on upstream's ZhuSuan", "1.15", "tutorial", "real"),
     Row("the tutorial's way, today's TensorFlow", "current", "tutorial"),
@@ -208,8 +207,7 @@ def _row(name, row, rates, batch_size):
 
 def _ratios(rate, rates):
     """Return the ratio of this trainer's rate to `rate`, on each of its stacks."""
-    ours = {"ours": OURS, "ours_today": OURS_TODAY}
-    found = {key: rates[name] for key, name in ours.items() if name in rates}
+    found = {key: rates[name] for key, name in OURS.items() if name in rates}
     return {key: shared.spread(own / rate) for key, own in found.items()}
 
 
@@ -245,10 +243,7 @@ def _cells(row):
 
 
 def _ratio_cells(row):
-    return [
-        shared.with_quartiles(row[k]) if k in row else ""
-        for k in ("ours", "ours_today")
-    ]
+    return [shared.with_quartiles(row[key]) if key in row else "" for key in OURS]
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 import shared
-from peers import BLOCK, bound_chart, driver, recipe
+from peers import BLOCK, OURS, bound_chart, driver, recipe
 
 from cvae import cli, config
 from cvae.cli import options
@@ -58,10 +58,6 @@ class Row(NamedTuple):
     zhusuan: str = "builtin"  # or "real"
 
 
-OURS = {
-    "ours": "this trainer, TensorFlow 1.15",
-    "ours_today": "this trainer, today's TensorFlow",
-}
 ROWS = (
     Row(OURS["ours"], "1.15", "ours", config.preset("default")),
     Row(OURS["ours_today"], "current", "ours", config.preset("default")),

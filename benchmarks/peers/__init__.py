@@ -21,6 +21,10 @@ from cvae import config
 from cvae.config import Config
 
 BLOCK = 16  # steps in a call if a framework can; `run` takes multiples of it
+OURS = {  # the rows of this trainer, by the names of the ratios to them
+    "ours": "this trainer, TensorFlow 1.15",
+    "ours_today": "this trainer, today's TensorFlow",
+}
 
 
 def recipe(batch_size: int, preset: Optional[str] = None) -> Config:

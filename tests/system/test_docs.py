@@ -40,7 +40,7 @@ def test_the_readme_has_the_numbers_of_the_published_run():
     text = " ".join(text_of(ROOT / "README.md").split())
     assert " | ".join(["| `best`", minutes, *cells, error]) in text
     (claimed,) = re.findall(
-        r"reaches a log p\(x\) of (\S+) nats .* after (\S+ \S+)", text
+        r"reaches a log p\(x\) of (\S+) nats .*? after (\S+ \S+)", text
     )
     assert claimed == (f"{found['marginal']['mean']:.2f}", minutes)
 
