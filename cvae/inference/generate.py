@@ -9,7 +9,7 @@ import numpy as np
 
 from cvae.data import checks
 from cvae.errors import CvaeError
-from cvae.inference.trained import Model
+from cvae.inference.trained import Generator, Model
 
 MAX_ROWS = 10**6  # of each class
 MAX_SEED = 2**32 - 1
@@ -17,7 +17,7 @@ _BITS = MAX_SEED  # keys the noise of x; classes, which key the draws of z, are 
 
 
 def samples(
-    model: Model, classes: Iterable[int], per_class: int, seed: int
+    model: Generator, classes: Iterable[int], per_class: int, seed: int
 ) -> np.ndarray:
     """Generate x for each y: Bernoulli means, float32 `[classes, per_class, x_dim]`.
 
@@ -30,7 +30,7 @@ def samples(
 
 
 def same_style(
-    model: Model, classes: Iterable[int], columns: int, seed: int
+    model: Generator, classes: Iterable[int], columns: int, seed: int
 ) -> np.ndarray:
     """Generate x for each y from one z a column: `[classes, columns, x_dim]` means."""
     classes = checks.check_classes(classes, model.config.n_classes)

@@ -1,6 +1,6 @@
-"""A trained model as functions of arrays: encode, decode, bound, posterior of z."""
+"""A trained model as functions of arrays: decode, encode, bound, posterior of z."""
 
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Tuple, TypeVar
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -23,6 +23,8 @@ _ONE_THREAD_AN_OP = tf.ConfigProto(intra_op_parallelism_threads=1)
 
 _DRAWS = 10**6  # numbers of a block of images
 
+_Self = TypeVar("_Self", bound="Generator")
+
 
 class Bound(NamedTuple):
     """Of each image, in nats, `[n]`: `total` = `reconstruction` - `kl_sampled`."""
@@ -33,15 +35,10 @@ class Bound(NamedTuple):
     kl: np.ndarray  # KL(q(z | x, y) || p(z)) in closed form
 
 
-class Model:
-    """Generator and variational net with the weights of one run.
+class Generator:
+    """p(x | y, z) with the weights of one run, which is all that samples take.
 
-    Draws of z for the bound are keyed by (`config.seed`, block of images), those for
-    log p(x | y) by (`config.seed`, number of the image, class), so that they depend on
-    nothing else. Several threads may use one model.
-
-    Every method takes bits `[n, x_dim]`, 0 or 1, and labels `[n]`, integers from 0 to
-    K - 1, n not 0, and raises `CvaeError` for anything else.
+    Several threads may use it.
 
     Raises:
         CvaeError: the weights are those of another architecture.
@@ -54,7 +51,7 @@ class Model:
         with compat.open_session(self._graph, _ONE_THREAD_AN_OP) as self._session:
             self.load(weights)
 
-    def __enter__(self) -> "Model":
+    def __enter__(self: _Self) -> _Self:
         return self
 
     def __exit__(self, *unused: Any) -> None:
@@ -69,7 +66,12 @@ class Model:
         compat.load(self._session, self._variables, weights)
 
     def decode(self, labels: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Return the means of x, `[n, x_dim]`, for labels `[n]` and z `[n, d]`."""
+        """Return the means of x, `[n, x_dim]`, for labels `[n]` and z `[n, d]`.
+
+        Raises:
+            CvaeError: labels are no integers from 0 to K - 1, z is of another shape,
+                or n is 0.
+        """
         labels = checks.check_labels(labels, None, self.config.n_classes)
         z = checks.check_z(z, len(labels), self.config.z_dim)
         means = np.empty((len(z), self.config.x_dim), np.float32)
@@ -77,6 +79,28 @@ class Model:
             feed = {self._labels: labels[part], self._z: z[part][None]}
             means[part] = self._session.run(self._x_mean, feed)[0]
         return means
+
+    def _build(self, config):
+        self._labels = tf.placeholder(tf.int32, [None])
+        self._z = tf.placeholder(tf.float32, [None, None, config.z_dim])
+        generator = build_generator(
+            build_networks(config), tf.size(self._labels), config
+        )
+        y = tf.one_hot(self._labels, config.n_classes)
+        self._x_mean = generator.observe(y=y, z=self._z)["x_mean"]
+        self._variables = {v.op.name: v for v in tf.global_variables()}
+
+
+class Model(Generator):
+    """Generator and variational net with the weights of one run.
+
+    Draws of z for the bound are keyed by (`config.seed`, block of images), those for
+    log p(x | y) by (`config.seed`, number of the image, class), so that they depend on
+    nothing else.
+
+    Every method takes bits `[n, x_dim]`, 0 or 1, and labels `[n]`, integers from 0 to
+    K - 1, n not 0, and raises `CvaeError` for anything else.
+    """
 
     def encode(
         self, bits: np.ndarray, labels: np.ndarray

@@ -6,7 +6,7 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 from cvae.data.checks import check_classes
 from cvae.errors import CvaeError
 from cvae.inference import generate
-from cvae.inference.trained import Model
+from cvae.inference.trained import Generator
 from cvae.plotting import grids
 from cvae.plotting.labels import Label
 from cvae.runs.run import Run, check_finite
@@ -52,8 +52,8 @@ def write_samples(
             f"{MAX_IMAGES:,}: make --per-class smaller, or name fewer --classes"
         )
     draw = generate.same_style if options.same_style else generate.samples
-    with Model(run.config, run.weights()) as model:
-        images = draw(model, classes, per_class, options.seed)
+    with Generator(run.config, run.weights()) as generator:
+        images = draw(generator, classes, per_class, options.seed)
     check_finite(images, run)
     if options.binary:
         images = generate.draw_bits(images, options.seed)

@@ -8,12 +8,13 @@ import pytest
 import reference
 import tensorflow.compat.v1 as tf
 import tiny
+from kept_graphs import graph_only
 from scipy import integrate, special, stats
 
 from cvae import zs
 from cvae.backend import stateless
 from cvae.inference import trained as inference
-from cvae.inference.trained import Model
+from cvae.inference.trained import Generator, Model
 from cvae.runs.run import Run
 from cvae.training import loop
 
@@ -38,6 +39,19 @@ def test_encode_and_decode_are_the_reference_networks(model, weights, images):
     means = model.decode(labels, mean)
     expected = reference.decode(y, mean.astype(np.float64), weights, 2)
     np.testing.assert_allclose(means, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [tiny.UNTRAINED, tiny.CONV], ids=["dense", "conv"])
+def test_a_generator_decodes_to_the_bits_of_the_model_without_its_encoder(config):
+    variables = graph_only(Model, config)._variables
+    weights = tiny.random_weights({n: v.shape.as_list() for n, v in variables.items()})
+    only = {name: w for name, w in weights.items() if name.startswith("gen/")}
+    labels = np.arange(20) % 10
+    z = np.random.RandomState(0).standard_normal((20, config.z_dim)).astype(np.float32)
+    with Generator(config, only) as generator, Model(config, weights) as model:
+        found, expected = generator.decode(labels, z), model.decode(labels, z)
+    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(found)) > 1000
 
 
 def test_the_bound_is_the_sum_of_its_parts(model, images):
