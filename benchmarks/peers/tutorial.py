@@ -59,7 +59,7 @@ def _update(cost, config):
     if not config.weight_decay:
         return done
     share = config.learning_rate * config.weight_decay
-    kernels = [v for v in tf.trainable_variables() if is_kernel(v)]
+    kernels = [v for v in tf.trainable_variables() if is_kernel(v.op.name)]
     with tf.control_dependencies([done]):
         return tf.group(*(k.assign_sub(share * k.read_value()) for k in kernels))
 

@@ -72,9 +72,9 @@ def conv(
     return tf.nn.bias_add(tf.nn.conv2d(h, kernel, strides, "SAME"), bias)
 
 
-def is_kernel(variable: tf.Variable) -> bool:
-    """Return whether `variable` is the kernel of a layer, not its bias."""
-    return variable.op.name.endswith("kernel")
+def is_kernel(name: str) -> bool:
+    """Return whether the variable of that name is a layer's kernel, not its bias."""
+    return name.endswith("kernel")
 
 
 def glorot(seed: int) -> Callable:

@@ -5,6 +5,8 @@ a matrix, and a few strong directions dominate its gradient. The orthogonal fact
 the same length in every direction of the gradient.
 """
 
+from typing import Callable
+
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -22,32 +24,31 @@ QUINTIC, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 SIDES = (16, 128)
 
 
-class Muon(tf.train.Optimizer):
-    """Minimizer of a cost by the kernels that `suits` accepts."""
+def suits(name: str, shape: tf.TensorShape) -> bool:
+    """Return whether a variable is a kernel whose shorter side lies in `SIDES`."""
+    low, high = SIDES
+    return is_kernel(name) and low <= min(_sides(shape)) <= high
 
-    def __init__(self, rate: tf.Tensor):
-        super().__init__(use_locking=False, name="Muon")
-        self._rate = rate
 
-    @staticmethod
-    def suits(variable: tf.Variable) -> bool:
-        """Return whether `variable` is a kernel whose shorter side lies in `SIDES`."""
-        low, high = SIDES
-        return is_kernel(variable) and low <= min(_sides(variable)) <= high
+def step(rate: tf.Tensor) -> Callable:
+    """Return a function that takes a step of a kernel.
 
-    def _create_slots(self, var_list):
-        for variable in var_list:
-            self._zeros_slot(variable, "momentum", self._name)
+    Its arguments are the kernel and its gradient, and the momentum, a variable of the
+    kernel's shape that starts at zero. It returns the operation.
+    """
 
-    def _resource_apply_dense(self, grad, var):
-        momentum = self.get_slot(var, "momentum")
-        with tf.control_dependencies([grad]):  # steps of a loop can overlap
-            before = momentum.read_value()
-        moved = momentum.assign(MOMENTUM * before + (1.0 - MOMENTUM) * grad)
-        ahead = MOMENTUM * moved + (1.0 - MOMENTUM) * grad  # Nesterov's
-        sides = _sides(var)
-        step = orthogonal(tf.reshape(ahead, sides)) * (STEP * max(sides) ** 0.5)
-        return var.assign_sub(self._rate * tf.reshape(step, var.shape))
+    def take(weight, gradient, momentum):
+        with tf.control_dependencies([gradient]):  # steps of a loop can overlap
+            before = momentum.read()
+        moved = momentum.assign(MOMENTUM * before + (1.0 - MOMENTUM) * gradient)
+        with tf.control_dependencies([moved]):
+            now = momentum.read()
+        ahead = MOMENTUM * now + (1.0 - MOMENTUM) * gradient  # Nesterov's
+        sides = _sides(weight.shape)
+        along = orthogonal(tf.reshape(ahead, sides)) * (STEP * max(sides) ** 0.5)
+        return weight.assign_sub(rate * tf.reshape(along, weight.shape))
+
+    return take
 
 
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
@@ -74,7 +75,7 @@ def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
     return tf.matmul(matrix, factor)
 
 
-def _sides(variable):
+def _sides(shape):
     """Return the sides of a kernel as a matrix: the window's size times n_in, n_out."""
-    *window, n_out = variable.shape.as_list()
+    *window, n_out = shape.as_list()
     return [int(np.prod(window)), n_out]

@@ -1,106 +1,142 @@
 """One update of the weights: Adam or Muon, weight decay, and their moving average."""
 
-from typing import Sequence
+from typing import Dict, Sequence
 
 import tensorflow.compat.v1 as tf
 
+from cvae.backend.resource import Variable
 from cvae.config import Config
 from cvae.networks.layers import is_kernel
 from cvae.runs.checkpoints import AVERAGE
-from cvae.training.muon import Muon
+from cvae.training import muon
 
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # Adam's, as Kingma & Ba (2015) suggest
 AVERAGE_EVERY = 16  # steps between updates of the average, after its first `YOUNG`
 YOUNG = 1024  # steps
+_SLOTS = {"Adam": ("Adam", "Adam_1"), "Muon": ("Muon",)}  # what each keeps of a weight
 
 
-def update(
-    gradients: Sequence,
-    before: tf.Tensor,
-    step: tf.Tensor,
-    rate: tf.Tensor,
-    config: Config,
-) -> tf.Operation:
-    """Return the operation that takes one step, and averages the weights.
+class Optimizer:
+    """The steps of the weights, and what they keep of the steps before.
 
-    Args:
-        gradients: pairs of a gradient of the cost and its variable.
-        before: a tensor that is there once the step before is done.
-        step: number of the step, an int64 scalar.
-        rate: learning rate of the step, a float32 scalar.
-    """
-    decay = rate * config.weight_decay if config.weight_decay else None
-    done = _minimize(gradients, before, rate, decay, config)
-    with tf.control_dependencies([done]):
-        return _move_average(step, config)
-
-
-class _Decaying(tf.train.Optimizer):
-    """Decays each kernel once its own step is taken (Loshchilov & Hutter 2019, AdamW).
-
-    No kernel waits for the steps of others.
+    Attributes:
+        averages: the averaged weights, by the names of the weights.
+        variables: all that changes, by its name in a checkpoint.
     """
 
-    def __init__(self, rate, decay):
-        super().__init__(rate)
-        self._decay = decay
+    def __init__(self, weights: Dict[str, Variable], config: Config):
+        self._weights, self._config = weights, config
+        self.averages = {
+            name: Variable(name + AVERAGE, weight.initial)
+            for name, weight in weights.items()
+        }
+        self._powers = [  # the loop's name is in every checkpoint
+            Variable(f"while/beta{i}_power", tf.constant(beta))
+            for i, beta in enumerate(BETAS, 1)
+        ]
+        # A default, of which TensorFlow makes no constants of the weights' sizes.
+        zero = tf.placeholder_with_default(0.0, [])
+        self._moments = {
+            weight.name: (
+                kind,
+                [
+                    Variable(f"{weight.name}/{slot}", tf.fill(weight.shape, zero))
+                    for slot in slots
+                ],
+            )
+            for kind, slots in _SLOTS.items()
+            for weight in weights.values()
+            if kind == self._kind(weight)
+        }
+        kept = [*weights.values(), *self.averages.values(), *self._powers]
+        for _, moments in self._moments.values():
+            kept += moments
+        self.variables = {variable.name: variable for variable in kept}
 
-    def _resource_apply_dense(self, grad, var):
-        done = super()._resource_apply_dense(grad, var)
-        if self._decay is None or not is_kernel(var):
-            return done
-        with tf.control_dependencies([done]):
-            return var.assign_sub(self._decay * var)
+    def update(
+        self, gradients: Sequence, before: tf.Tensor, step: tf.Tensor, rate: tf.Tensor
+    ) -> tf.Operation:
+        """Return the operation that takes one step, and averages the weights.
+
+        Args:
+            gradients: of the cost, in the order of the weights.
+            before: a tensor that is there once the step before is done.
+            step: number of the step, an int64 scalar.
+            rate: learning rate of the step, a float32 scalar.
+        """
+        with tf.control_dependencies([before]):
+            powers = [power.read() for power in self._powers]
+        takes = {"Adam": _adam(powers, rate), "Muon": muon.step(rate)}
+        decay = rate * self._config.weight_decay
+        gradients, done = dict(zip(self._weights, gradients)), []
+        for name, (kind, moments) in self._moments.items():
+            weight = self._weights[name]
+            # Today's TensorFlow adds three terms or more in the order of their names.
+            with tf.name_scope(f"{kind}/update_{name}"):
+                moved = takes[kind](weight, gradients[name], *moments)
+                if self._config.weight_decay and is_kernel(name):
+                    # Decoupled from the gradient (Loshchilov & Hutter 2019, AdamW). No
+                    # kernel waits for the steps of others.
+                    with tf.control_dependencies([moved]):
+                        moved = weight.assign_sub(decay * weight.read())
+            done.append(moved)
+        with tf.control_dependencies(done):
+            done += [
+                variable.assign(power * beta)
+                for variable, power, beta in zip(self._powers, powers, BETAS)
+            ]
+        with tf.control_dependencies(done):
+            return self._move_averages(step)
+
+    def _kind(self, weight):
+        """Return the optimizer of `weight`."""
+        suited = muon.suits(weight.name, weight.shape)
+        return "Muon" if self._config.optimizer == "muon" and suited else "Adam"
+
+    def _move_averages(self, step):
+        """Update the average with the weights after `step`, if an update is due.
+
+        That depends only on the step's number, so that a call may end at any step.
+        """
+        config = self._config
+        every = AVERAGE_EVERY if config.average else 1  # 0: the weights as they are
+        young = step < YOUNG
+        due = tf.logical_or(young, tf.equal((step + 1) % every, 0))
+        n_steps = tf.where(young, 1.0, float(every))
+        # A young average forgets faster, so that the initial weights do not last in it.
+        age = tf.cast(step, tf.float32)
+        decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps
+        share = 1.0 - decay
+
+        def move():
+            return tf.group(
+                *(
+                    average.assign_sub((average.read() - weight.read()) * share)
+                    for average, weight in zip(
+                        self.averages.values(), self._weights.values()
+                    )
+                )
+            )
+
+        return tf.cond(due, move, tf.no_op)
 
 
-class _Adam(_Decaying, tf.train.AdamOptimizer):
-    """Adam, with decay."""
+def _adam(powers, rate):
+    """Return a function that takes a weight's step (Kingma & Ba 2015, algorithm 1)."""
+    betas, epsilon = [tf.constant(beta) for beta in BETAS], tf.constant(EPSILON)
 
-
-class _Muon(_Decaying, Muon):
-    """Muon, with decay."""
-
-
-def _minimize(gradients, before, rate, decay, config):
-    """Take one step of Adam, or of Muon for the kernels that it suits."""
-    suited, rest = [], []
-    for gradient, variable in gradients:
-        by_muon = config.optimizer == "muon" and Muon.suits(variable)
-        (suited if by_muon else rest).append((gradient, variable))
-    with tf.control_dependencies([before]):  # it reads its powers of β1 and β2 then
-        done = _Adam(rate, decay).apply_gradients(rest)
-    if suited:
-        done = tf.group(done, _Muon(rate, decay).apply_gradients(suited))
-    return done
-
-
-def _move_average(step, config):
-    """Update the average with the weights after `step`, if an update is due.
-
-    That depends only on the step's number, so that a call may end at any step.
-    """
-    every = AVERAGE_EVERY if config.average else 1  # 0: the weights as they are
-    young = step < YOUNG
-    due = tf.logical_or(young, tf.equal((step + 1) % every, 0))
-    n_steps = tf.where(young, 1.0, float(every))
-    # A young average forgets faster, so that the initial weights do not last in it.
-    age = tf.cast(step, tf.float32)
-    decay = tf.minimum(config.average, (1.0 + age) / (10.0 + age)) ** n_steps
-    pairs = [(_average_of(v), v) for v in tf.trainable_variables()]
-    share = 1.0 - decay
-
-    def move():
-        return tf.group(*(a.assign_sub((a - v) * share) for a, v in pairs))
-
-    return tf.cond(due, move, tf.no_op)
-
-
-def _average_of(variable):
-    """Make the variable of the average of `variable`; both start at one value."""
-    with tf.init_scope():
-        return tf.get_variable(
-            variable.op.name + AVERAGE,
-            # A tensor of its own, because `compat.load` feeds the two different values.
-            initializer=tf.identity(variable.initial_value),
-            trainable=False,
-            use_resource=True,
+    def take(weight, gradient, first, second):
+        return tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=powers[0],
+            beta2_power=powers[1],
+            lr=rate,
+            beta1=betas[0],
+            beta2=betas[1],
+            epsilon=epsilon,
+            grad=gradient,
         )
+
+    return take

@@ -8,9 +8,9 @@ import tensorflow.compat.v1 as tf
 
 from cvae import networks
 from cvae.backend import compat, threads
+from cvae.backend.resource import Variable
 from cvae.config import Config
 from cvae.data.dataset import Split
-from cvae.runs.checkpoints import AVERAGE
 from cvae.training import optimizers, parts
 
 
@@ -47,8 +47,7 @@ class Trainer:
             start = {self._images: train.images, self._labels: train.labels}
             if networks.pixel_bias(config):
                 bias = self._variables[f"gen/{networks.pixel_bias(config)}"]
-                value = bias.initializer.inputs[1]  # the average starts there, too
-                start[value] = _log_odds(train.images)
+                start[bias.initial] = _log_odds(train.images)  # and its average's
             self._session.run(self._initialize, start)
 
     def steps(
@@ -76,11 +75,11 @@ class Trainer:
 
     def state(self) -> Dict[str, np.ndarray]:
         """Return everything that training changes: name to array."""
-        return self._session.run(self._variables)
+        return self._fetch(self._variables)
 
     def averages(self) -> Dict[str, np.ndarray]:
         """Return the averaged weights by their variables' names."""
-        return self._session.run(self._averages)
+        return self._fetch(self._averages)
 
     def restore(self, arrays: Dict[str, np.ndarray]) -> None:
         """Continue from a `state()`.
@@ -106,6 +105,9 @@ class Trainer:
     def __exit__(self, *unused: Any) -> None:
         self._session.close()
 
+    def _fetch(self, variables):
+        return self._session.run({n: v.value for n, v in variables.items()})
+
     def _build(self, config, train, weighted):
         self._images = tf.placeholder(tf.uint8, train.images.shape)
         self._labels = tf.placeholder(tf.int32, train.labels.shape)
@@ -122,6 +124,8 @@ class Trainer:
 
         pieces = parts.build(config, weighted)
         weights = _make_weights(pieces[0])
+        optimizer = optimizers.Optimizer(weights, config)
+        self._variables, self._averages = optimizer.variables, optimizer.averages
 
         def one_step(i, n_done, bounds):
             chosen = self._order[i]
@@ -133,15 +137,9 @@ class Trainer:
             if config.weighs_kl:
                 inputs["kl_weight"] = self._kl_weights[i]
             with tf.control_dependencies([n_done]):
-                values = [variable.read_value() for variable in weights]
+                values = [variable.read() for variable in weights.values()]
             bound, gradients = _bound_and_gradients(pieces, values, inputs, config)
-            update = optimizers.update(
-                list(zip(gradients, weights)),
-                n_done,
-                inputs["step"],
-                self._rates[i],
-                config,
-            )
+            update = optimizer.update(gradients, n_done, inputs["step"], self._rates[i])
             # After the gradients, a core that is free draws the next step's bits.
             with tf.control_dependencies(gradients):
                 following = i + 1
@@ -157,25 +155,17 @@ class Trainer:
         )
         with tf.control_dependencies([n_done]):
             self._bounds = bounds.stack()
-        self._variables = {v.op.name: v for v in tf.global_variables()}
-        self._averages = {
-            v.op.name: self._variables[v.op.name + AVERAGE]
-            for v in tf.trainable_variables()
-        }
         data = tf.variables_initializer(tf.get_collection("data"))
-        self._initialize = tf.group(data, tf.global_variables_initializer())
+        self._initialize = [data, *(v.initializer for v in self._variables.values())]
 
 
 def _make_weights(part):
-    """Return the variables that `part` trains, in its order."""
-    found = []
+    """Return the variables that `part` trains, in its order: name to variable."""
+    found = {}
     for name, (placeholder, initializer) in part.weights.items():
-        scope, _, leaf = name.rpartition("/")
-        with tf.variable_scope(scope):
-            weight = tf.get_variable(
-                leaf, placeholder.shape, initializer=initializer, use_resource=True
-            )
-        found.append(weight)
+        with tf.variable_scope(name.rpartition("/")[0]):  # which keys its draw
+            initial = initializer(placeholder.shape.as_list(), tf.float32)
+        found[name] = Variable(name, initial)
     return found
 
 
