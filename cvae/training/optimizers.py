@@ -54,7 +54,11 @@ class Optimizer:
         self.variables = {variable.name: variable for variable in kept}
 
     def update(
-        self, gradients: Sequence, before: tf.Tensor, step: tf.Tensor, rate: tf.Tensor
+        self,
+        gradients: Sequence[tf.Tensor],
+        before: tf.Tensor,
+        step: tf.Tensor,
+        rate: tf.Tensor,
     ) -> tf.Operation:
         """Return the operation that takes one step, and averages the weights.
 
@@ -68,12 +72,12 @@ class Optimizer:
             powers = [power.read() for power in self._powers]
         takes = {"Adam": _adam(powers, rate), "Muon": muon.step(rate)}
         decay = rate * self._config.weight_decay
-        gradients, done = dict(zip(self._weights, gradients)), []
+        found, done = dict(zip(self._weights, gradients)), []
         for name, (kind, moments) in self._moments.items():
             weight = self._weights[name]
             # Today's TensorFlow adds three terms or more in the order of their names.
             with tf.name_scope(f"{kind}/update_{name}"):
-                moved = takes[kind](weight, gradients[name], *moments)
+                moved = takes[kind](weight, found[name], *moments)
                 if self._config.weight_decay and is_kernel(name):
                     # Decoupled from the gradient (Loshchilov & Hutter 2019, AdamW). No
                     # kernel waits for the steps of others.
