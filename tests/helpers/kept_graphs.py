@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import tiny
+
 from cvae.backend import compat
 from cvae.inference.trained import Model
 from cvae.training import held_out, loop
@@ -28,6 +30,13 @@ def graph_only(kind, *args):
     with compat.new_graph() as made._graph:
         made._build(*args)
     return made
+
+
+def random_weights(config):
+    """Return weights of order one for the model of `config`: name to array."""
+    variables = graph_only(Model, config)._variables
+    shapes = {name: tuple(v.shape.as_list()) for name, v in variables.items()}
+    return tiny.random_weights(shapes)
 
 
 class KeptGraphs:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tiny
-from kept_graphs import KeptGraphs, graph_only
+from kept_graphs import KeptGraphs, random_weights
 
 from cvae.data import mnist
 from cvae.data.binarize import binarize
@@ -42,9 +42,7 @@ def likelihoods(run, dataset, make=Model):
 
 def untrained(path, config):
     """Return a run of random weights: training convolutions takes seconds."""
-    variables = graph_only(Model, config)._variables
-    shapes = {name: tuple(v.shape.as_list()) for name, v in variables.items()}
-    weights = tiny.random_weights(shapes)
+    weights = random_weights(config)
     arrays = {name + AVERAGE: array for name, array in weights.items()}
     run = Run.create(path, config)
     run.save_checkpoint(Checkpoint(arrays, State(1, [0, 0.0, 1])))
