@@ -27,6 +27,7 @@ class Variable:
 
     def read(self) -> tf.Tensor:
         """Return the value after the operations that control dependencies name."""
+        # Named as `tf.Variable` names it: today's rounding of sums depends on names.
         value = tf.raw_ops.ReadVariableOp(
             resource=self.handle, dtype=self.dtype, name="Read/ReadVariableOp"
         )

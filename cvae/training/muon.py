@@ -5,11 +5,10 @@ a matrix, and a few strong directions dominate its gradient. The orthogonal fact
 the same length in every direction of the gradient.
 """
 
-from typing import Callable
-
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from cvae.backend.resource import Variable
 from cvae.networks.layers import is_kernel
 
 MOMENTUM = 0.95
@@ -30,25 +29,25 @@ def suits(name: str, shape: tf.TensorShape) -> bool:
     return is_kernel(name) and low <= min(_sides(shape)) <= high
 
 
-def step(rate: tf.Tensor) -> Callable:
-    """Return a function that takes a step of a kernel.
+def step(
+    weight: Variable, gradient: tf.Tensor, momentum: Variable, rate: tf.Tensor
+) -> tf.Operation:
+    """Return the operation that takes a step of the kernel `weight`.
 
-    Its arguments are the kernel and its gradient, and the momentum, a variable of the
-    kernel's shape that starts at zero. It returns the operation.
+    Args:
+        gradient: of the cost, of the kernel's shape.
+        momentum: of the kernel's shape, zero at the start; the step changes it.
+        rate: learning rate, a float32 scalar.
     """
-
-    def take(weight, gradient, momentum):
-        with tf.control_dependencies([gradient]):  # steps of a loop can overlap
-            before = momentum.read()
-        moved = momentum.assign(MOMENTUM * before + (1.0 - MOMENTUM) * gradient)
-        with tf.control_dependencies([moved]):
-            now = momentum.read()
-        ahead = MOMENTUM * now + (1.0 - MOMENTUM) * gradient  # Nesterov's
-        sides = _sides(weight.shape)
-        along = orthogonal(tf.reshape(ahead, sides)) * (STEP * max(sides) ** 0.5)
-        return weight.assign_sub(rate * tf.reshape(along, weight.shape))
-
-    return take
+    with tf.control_dependencies([gradient]):  # steps of a loop can overlap
+        before = momentum.read()
+    moved = momentum.assign(MOMENTUM * before + (1.0 - MOMENTUM) * gradient)
+    with tf.control_dependencies([moved]):
+        now = momentum.read()
+    ahead = MOMENTUM * now + (1.0 - MOMENTUM) * gradient  # Nesterov's
+    sides = _sides(weight.shape)
+    along = orthogonal(tf.reshape(ahead, sides)) * (STEP * max(sides) ** 0.5)
+    return weight.assign_sub(rate * tf.reshape(along, weight.shape))
 
 
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:

@@ -70,14 +70,18 @@ class Optimizer:
         """
         with tf.control_dependencies([before]):
             powers = [power.read() for power in self._powers]
-        takes = {"Adam": _adam(powers, rate), "Muon": muon.step(rate)}
+        adam = _adam(powers, rate)
         decay = rate * self._config.weight_decay
         found, done = dict(zip(self._weights, gradients)), []
         for name, (kind, moments) in self._moments.items():
             weight = self._weights[name]
             # Today's TensorFlow adds three terms or more in the order of their names.
             with tf.name_scope(f"{kind}/update_{name}"):
-                moved = takes[kind](weight, found[name], *moments)
+                if kind == "Muon":
+                    (momentum,) = moments
+                    moved = muon.step(weight, found[name], momentum, rate)
+                else:
+                    moved = adam(weight, found[name], *moments)
                 if self._config.weight_decay and is_kernel(name):
                     # Decoupled from the gradient (Loshchilov & Hutter 2019, AdamW). No
                     # kernel waits for the steps of others.

@@ -65,7 +65,7 @@ def test_two_steps_are_those_of_numpy_with_nesterovs_momentum():
         kernel = Variable("kernel", tf.constant(start, tf.float32))
         momentum = Variable("momentum", tf.zeros(start.shape))
         fed = tf.placeholder(tf.float32, start.shape)
-        step = muon.step(tf.constant(0.1))(kernel, fed, momentum)
+        step = muon.step(kernel, fed, momentum, tf.constant(0.1))
         session.run([kernel.initializer, momentum.initializer])
         for gradient in gradients:
             session.run(step, {fed: gradient})
